@@ -1,0 +1,1 @@
+"""What the product talks about: frozen values and pure functions, no I/O, no Streamlit."""
