@@ -1,0 +1,1 @@
+"""Readers of the table formats. They import pyarrow: import them only when a file is read."""
