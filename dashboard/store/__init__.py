@@ -1,0 +1,1 @@
+"""What must survive a restart of the dashboard: runs, their rows, notices."""

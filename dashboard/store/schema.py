@@ -1,0 +1,152 @@
+"""The tables of the run store, in portable SQL types.
+
+In clear: ids, names, states, counts and times. Sealed by the store's key: everything that is part
+of a person's data, such as summaries, errors of rows, and the names of a table's columns (a file
+without a header row has data there).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+#: Raise it with every change of the tables below, and say in `database.py` how to get there.
+SCHEMA_VERSION = 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A timezone-aware time, kept as whole microseconds since 1970: the same in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn a time into microseconds."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn microseconds into a time in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+METADATA = MetaData()
+
+#: Facts about the store itself: its schema version, and a text sealed with its key.
+FACTS = Table(
+    "store_facts",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+FETCHED_TABLES = Table(
+    "fetched_tables",
+    METADATA,
+    Column("table_id", String(64), primary_key=True),
+    Column("workspace_id", BigInteger, nullable=False, index=True),
+    Column("connection_name", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("columns_sealed", LargeBinary, nullable=False),
+    Column("raw_bytes", BigInteger, nullable=False),
+    Column("fingerprint", String(128), nullable=False),
+    Column("fetched_at", UtcTime, nullable=False),
+    Column("fetch_ms", Float, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("longest_text_words", BigInteger),
+)
+
+#: Where the sealed blocks of a table lie in its file, and which rows each holds.
+TABLE_BLOCKS = Table(
+    "table_blocks",
+    METADATA,
+    Column(
+        "table_id",
+        ForeignKey(FETCHED_TABLES.c.table_id, ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("block_number", Integer, primary_key=True),
+    Column("first_row", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("file_offset", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
+RUNS = Table(
+    "runs",
+    METADATA,
+    Column("run_id", String(64), primary_key=True),
+    # No cascade: the database itself refuses to delete a table that a run still shows.
+    Column("table_id", ForeignKey(FETCHED_TABLES.c.table_id), nullable=False, index=True),
+    Column("workspace_id", BigInteger, nullable=False),
+    Column("workspace_name", Text, nullable=False),
+    Column("connection_name", Text, nullable=False),
+    Column("pipeline_name", Text, nullable=False),
+    Column("pipeline_version", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("model_sha", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("owner_id", Text, nullable=False),
+    Column("owner_email", Text, nullable=False),
+    Column("fingerprint", String(128), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("rows_total", BigInteger, nullable=False),
+    Column("rows_done", BigInteger, nullable=False, default=0),
+    Column("rows_failed", BigInteger, nullable=False, default=0),
+    Column("replicas", Integer, nullable=False),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("message_sealed", LargeBinary),
+    # True while only the rows with a record in state Waiting are to be sent (a retry).
+    Column("only_retried", Boolean, nullable=False, default=False),
+    # Which process carries it, and until when that holds without a renewal.
+    Column("claimed_by", String(64)),
+    Column("claimed_until", UtcTime),
+    Index("runs_by_workspace", "workspace_id", "created_at"),
+    Index("runs_by_state", "state"),
+)
+
+#: The journal: one record per answered or failed row. A row without a record was not answered yet;
+#: one with state Waiting failed and is to be sent again.
+RUN_ROWS = Table(
+    "run_rows",
+    METADATA,
+    Column("run_id", ForeignKey(RUNS.c.run_id, ondelete="CASCADE"), primary_key=True),
+    Column("row_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("summary_sealed", LargeBinary),
+    Column("error_sealed", LargeBinary),
+    Column("anomaly_count", BigInteger),
+    Column("answered_at", UtcTime),
+    Column("input_chars", BigInteger),
+    Column("queue_ms", Float),
+    Column("send_ms", Float),
+    Column("wait_ms", Float),
+    Column("engine_read_ms", Float),
+    Column("model_ms", Float),
+    Column("receive_ms", Float),
+    Column("overflow", Boolean, nullable=False, default=False),
+)
