@@ -1,0 +1,208 @@
+"""The contract between the services and a Wallaroo platform.
+
+Domain values in and out; SDK objects never leave the implementation. Every method may raise
+`AuthenticationFailed`, `PlatformUnreachable`, `TimedOut`, `AccessDenied` and `UnexpectedAnswer`;
+what else it raises stands with it. Methods block and may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+from dashboard.domain.connection import Connection, Description
+from dashboard.domain.identity import Identity
+from dashboard.domain.inference import Answer
+from dashboard.domain.model import Model, ModelVersion
+from dashboard.domain.pipeline import (
+    Deployment,
+    DeploymentSettings,
+    DeploymentStatus,
+    Pipeline,
+    PipelineVersion,
+)
+from dashboard.domain.workspace import Workspace
+from dashboard.masking import Secret, SecretDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How to log in at the platform. The sandbox's account is read from its credentials file."""
+
+    base_url: str
+    username: str
+    password: Secret[str]
+
+
+#: Given a connection's type and clear details, says what may be shown. From the connectors.
+Describe = Callable[[str, Any], Description]
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedVersion(PipelineVersion):
+    """What `deploy` gives: the version, and whether it was running all along.
+
+    Parameters
+    ----------
+    already_running
+        True when the same step with the same sizes runs already, so that nothing was sent: each
+        deploy makes a new version and restarts the engines.
+    """
+
+    already_running: bool = False
+
+
+class InferenceSession(Protocol):
+    """Sends rows to one deployed pipeline. Used inside one event loop; requests may overlap."""
+
+    async def infer(self, rows: Sequence[Mapping[str, Any]], *, timeout_s: float) -> Answer:
+        """Send `rows` in one request, once.
+
+        Raises
+        ------
+        InferenceFailed
+            The engine refused or failed it; the message is the engine's own, redacted.
+        TimedOut
+            No answer within `timeout_s` seconds.
+        """
+        ...
+
+
+class PlatformGateway(Protocol):
+    """Everything the services ask of the platform, on behalf of `who`."""
+
+    def sign_in(self, key: str, account: Account) -> Identity:
+        """Log in and keep the token under `key`; later calls refresh it on their own."""
+        ...
+
+    def list_connections(
+        self, who: Identity, *, workspace_id: int | None = None
+    ) -> tuple[Connection, ...]:
+        """All connections, or those linked to a workspace, oldest first, without details."""
+        ...
+
+    def get_connection(self, who: Identity, name: str) -> Connection:
+        """One connection by its exact name. Raises NotFound."""
+        ...
+
+    def read_details(self, who: Identity, name: str) -> tuple[Connection, SecretDetails]:
+        """One connection with its details, for connectors and guarded writes only."""
+        ...
+
+    def create_connection(
+        self, who: Identity, *, name: str, connection_type: str, details: SecretDetails
+    ) -> Connection:
+        """Create and re-read it. Raises Conflict (field `name`) if the name is taken."""
+        ...
+
+    def delete_connection(self, who: Identity, name: str) -> None:
+        """Delete, and re-read that it is gone (the SDK hides failures). Raises NotFound."""
+        ...
+
+    def link_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
+        """Link to a workspace; confirmed by that workspace's own list. Raises NotFound."""
+        ...
+
+    def unlink_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
+        """Take it out of a workspace; confirmed by that workspace's own list."""
+        ...
+
+    def list_workspaces(self, who: Identity) -> tuple[Workspace, ...]:
+        """List the workspaces this person is in, oldest first."""
+        ...
+
+    def create_workspace(self, who: Identity, name: str) -> Workspace:
+        """Create one. Raises InvalidInput (the platform's rule for names) or Conflict."""
+        ...
+
+    def list_models(self, who: Identity, workspace_id: int) -> tuple[Model, ...]:
+        """Models of a workspace with their versions, newest version first."""
+        ...
+
+    def upload_model(
+        self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
+    ) -> ModelVersion:
+        """Upload a Hugging Face summarization zip and wait for the conversion's real outcome.
+
+        Takes as long as that takes, up to 30 min. Raises InvalidInput (field `file` or `name`).
+        """
+        ...
+
+    def list_pipelines(
+        self, who: Identity, *, workspace_id: int | None = None
+    ) -> tuple[Pipeline, ...]:
+        """Pipelines with their versions; of all workspaces if none is named."""
+        ...
+
+    def get_pipeline(self, who: Identity, *, workspace_id: int, name: str) -> Pipeline:
+        """One pipeline, with its versions. Raises NotFound."""
+        ...
+
+    def create_pipeline(
+        self, who: Identity, *, workspace_id: int, name: str, model_version: ModelVersion
+    ) -> Pipeline:
+        """Make a pipeline of one model step, saved but not deployed.
+
+        Raises
+        ------
+        InvalidInput
+            The platform's rule for pipeline names.
+        Conflict
+            The workspace has one of that name (the platform would add a version to it).
+        """
+        ...
+
+    def deployment(self, who: Identity, pipeline: Pipeline) -> Deployment | None:
+        """Read the record of its last deployment; None if it never was deployed."""
+        ...
+
+    def status(self, who: Identity, pipeline: Pipeline) -> DeploymentStatus:
+        """Tell what its deployment is doing. Never raises for one that is not deployed.
+
+        Whatever still answers after an undeploy is `STOPPING`; a deployment that is asked for but
+        not there yet is `STARTING`; `DEGRADED` is one that runs with a process that does not.
+        """
+        ...
+
+    def deploy(
+        self,
+        who: Identity,
+        pipeline: Pipeline,
+        *,
+        model_version: ModelVersion,
+        settings: DeploymentSettings,
+    ) -> DeployedVersion:
+        """Start it and return at once with the version made, or the one that runs already.
+
+        Raises
+        ------
+        DeployFailed
+            The platform refused it; the message holds its reason.
+        """
+        ...
+
+    def undeploy(self, who: Identity, pipeline: Pipeline) -> None:
+        """Ask the platform to stop it and return at once; `status` tells when it has."""
+        ...
+
+    def open_inference(
+        self, who: Identity, pipeline: Pipeline
+    ) -> AbstractAsyncContextManager[InferenceSession]:
+        """Open a session for inferences on a deployed pipeline. Raises InferenceFailed."""
+        ...
+
+    def logs(
+        self, who: Identity, pipeline: Pipeline, *, limit: int = 100
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Newest rows of the platform's inference log first, metadata included, flat keys."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Drop the token and the clients kept under `key`."""
+        ...
+
+    def close(self) -> None:
+        """Drop every client."""
+        ...

@@ -1,0 +1,177 @@
+"""Connections and workspaces through the SDK.
+
+The SDK says nothing when deleting, unlinking and sometimes linking fails, so each of these reads
+again and compares before it says that it is done.
+"""
+
+from __future__ import annotations
+
+import json
+
+from dashboard.domain.connection import Connection
+from dashboard.domain.workspace import NAME_RULE, Workspace
+from dashboard.errors import AccessDenied, Conflict, DashboardError, InvalidInput, NotFound
+from dashboard.gateway import translate
+from dashboard.gateway.base import Describe
+from dashboard.gateway.clients import Json, SdkObject, Session
+from dashboard.gateway.sdk_errors import Doing
+from dashboard.gateway.sdk_errors import translate as translate_error
+from dashboard.masking import SecretDetails
+
+_NOT_DONE_HINT = "Read the list again; if it stays so, ask the platform's administrator."
+
+
+def find(session: Session, name: str) -> SdkObject | None:
+    """Return the SDK's connection of that name, or None.
+
+    The SDK's text is the same for "no such name" and for any other failure. A 404 is believed;
+    for the rest the list decides.
+    """
+    try:
+        return session.client.get_connection(name)
+    except Exception as exc:  # noqa: BLE001 - the SDK raises bare Exception; told apart below
+        error = translate_error(exc, session.wire, _reading(name))
+    last = session.wire.last
+    if isinstance(error, NotFound):
+        return None
+    if last is None or last.status is None or last.status in (401, 403):
+        raise error
+    if any(found.name() == name for found in session.client.list_connections()):
+        raise error
+    return None
+
+
+def get(session: Session, name: str) -> SdkObject:
+    """As `find`, but a missing one is `NotFound`."""
+    found = find(session, name)
+    if found is None:
+        raise NotFound(f'There is no connection "{name}".', hint="Somebody may have deleted it.")
+    return found
+
+
+def listing(session: Session, workspace_id: int | None) -> SdkObject:
+    """Return the SDK's connections, all or those of a workspace."""
+    if workspace_id is None:
+        return session.client.list_connections()
+    return session.workspace(workspace_id).list_connections()
+
+
+def create(
+    session: Session, name: str, connection_type: str, details: SecretDetails, describe: Describe
+) -> Connection:
+    """Create one and read it again."""
+    clear = details.reveal()
+    _check_json(clear)
+    made = session.client.create_connection(name, connection_type, clear)
+    stored = get(session, name)
+    if stored.id() != made.id():
+        raise Conflict(f'Somebody else replaced the connection "{name}" just now.', field="name")
+    return translate.connection(stored, describe)
+
+
+def delete(session: Session, name: str) -> None:
+    """Delete one and see that it is gone."""
+    wanted = get(session, name)
+    wanted.delete_connection()
+    refusal = session.wire.last
+    still = find(session, name)
+    if still is not None and still.id() == wanted.id():
+        status = refusal.status if refusal else None
+        raise _not_done(status, f'The connection "{name}" was not deleted.')
+
+
+def link(session: Session, name: str, workspace_id: int, describe: Describe) -> Connection:
+    """Link one to a workspace; that workspace's own list has the last word."""
+    wanted = get(session, name)
+    problem: DashboardError | None = None
+    try:
+        wanted.add_connection_to_workspace(workspace_id)
+    except Exception as exc:  # noqa: BLE001 - linked already is an error too; the list decides
+        doing = Doing("link the connection", subject="such workspace", field="workspace")
+        problem = translate_error(exc, session.wire, doing)
+    refusal = session.wire.last
+    if refusal is not None and refusal.status is None and problem is not None:
+        raise problem
+    for found in session.workspace(workspace_id).list_connections():
+        if found.id() == wanted.id():
+            return translate.connection(found, describe)
+    if problem is not None:
+        raise problem
+    status = refusal.status if refusal else None
+    raise _not_done(status, f'The connection "{name}" was not linked to the workspace.')
+
+
+def unlink(session: Session, name: str, workspace_id: int, describe: Describe) -> Connection:
+    """Take one out of a workspace; that workspace's own list has the last word."""
+    wanted = get(session, name)
+    wanted.remove_connection_from_workspace(workspace_id)
+    refusal = session.wire.last
+    linked = session.workspace(workspace_id).list_connections()
+    if any(found.id() == wanted.id() for found in linked):
+        status = refusal.status if refusal else None
+        raise _not_done(status, f'The connection "{name}" was not taken out of the workspace.')
+    return translate.connection(get(session, name), describe)
+
+
+def create_workspace(session: Session, name: str) -> Workspace:
+    """Create a workspace and read it again."""
+    if not NAME_RULE.fullmatch(name):
+        raise InvalidInput(
+            "A workspace name holds ASCII letters, digits and dashes, starts with a letter, does "
+            "not end with a dash and has at most 63 characters.",
+            field="name",
+        )
+    try:
+        made = session.client.create_workspace(name)
+    except Exception as exc:  # noqa: BLE001 - the text is the same for every failure
+        error = translate_error(exc, session.wire, creating_workspace(name))
+    else:
+        for fields in session.sdk.list_workspaces(session.client):
+            if fields["id"] == made.id():
+                return translate.workspace(fields)
+        raise NotFound(f'The workspace "{name}" was made, but you cannot see it.')
+    if isinstance(error, InvalidInput) and _is_taken(session, name):
+        error = _taken(name)
+    raise error
+
+
+def creating_workspace(name: str) -> Doing:
+    """Say what `create_workspace` is about."""
+    return Doing("create the workspace", taken=_taken(name).message, field="name")
+
+
+def creating_connection(name: str) -> Doing:
+    """Say what `create` is about."""
+    taken = f'There is a connection "{name}" already. Choose another name.'
+    return Doing("create the connection", taken=taken, field="name")
+
+
+def _reading(name: str) -> Doing:
+    return Doing("read the connection", subject=f'connection "{name}"')
+
+
+def _taken(name: str) -> Conflict:
+    text = f'There is a workspace "{name}" already. Choose another name.'
+    return Conflict(text, field="name")
+
+
+def _is_taken(session: Session, name: str) -> bool:
+    return any(fields["name"] == name for fields in session.sdk.list_workspaces(session.client))
+
+
+def _not_done(status: int | None, text: str) -> DashboardError:
+    if status in (401, 403):
+        return AccessDenied(text, hint="You may not change it; ask its owner or administrator.")
+    return Conflict(text, hint=_NOT_DONE_HINT)
+
+
+def _check_json(details: Json) -> None:
+    """Refuse what JSON cannot carry: the SDK would send `NaN` or fail half-way."""
+    is_json = True
+    try:
+        json.dumps(details, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        is_json = False
+    if not is_json:
+        # Outside the except block: the library's exception names the value.
+        raise InvalidInput("The details hold a value that JSON cannot carry.", field="details")

@@ -1,0 +1,196 @@
+"""Inferences on a deployed pipeline: one attempt each, with the time of its parts measured.
+
+The SDK's `infer` sends a request up to eleven times and can block for minutes; its `async_infer`
+sends it once, over an HTTP client of ours. Rows go as pandas records, which the engine fits to the
+model's types; decimals are cut after the tenth place on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from dashboard.domain.inference import ELAPSED_OVERFLOW_NS, Answer, RowTiming
+from dashboard.errors import DashboardError, InvalidInput
+from dashboard.gateway import translate
+from dashboard.gateway.clients import SdkObject, Session
+from dashboard.gateway.sdk_errors import failed_inference
+from dashboard.gateway.tokens import TokenKeeper
+
+#: `*` would leave the metadata out, and cannot be combined with it.
+DATASET = ("time", "in", "out", "anomaly", "metadata")
+_METADATA = "metadata."
+_NS_PER_MS = 1e6
+_SENT = "http11.send_request_body.complete"
+_ANSWER_BEGAN = "http11.receive_response_headers.complete"
+_ANSWERED = "http11.receive_response_body.complete"
+
+
+@dataclass(slots=True)
+class Marks:
+    """When the parts of one request happened, in s of `time.perf_counter`, by event name."""
+
+    started_s: float = field(default_factory=time.perf_counter)
+    seen_s: dict[str, float] = field(default_factory=dict)
+
+    async def __call__(self, event: str, _info: object) -> None:
+        """Take note of an event of the HTTP library. A repeated one counts the last time."""
+        if event in (_SENT, _ANSWER_BEGAN, _ANSWERED):
+            self.seen_s[event] = time.perf_counter()
+
+    def timing(self, elapsed_ns: object) -> RowTiming:
+        """Tell where the time went, with the engine's own `elapsed` list if it gave one."""
+        read_ms, model_ms, overflow = engine_times(elapsed_ns)
+        return RowTiming(
+            send_ms=self._between_ms(self.started_s, self.seen_s.get(_SENT)),
+            wait_ms=self._between_ms(self.seen_s.get(_SENT), self.seen_s.get(_ANSWER_BEGAN)),
+            receive_ms=self._between_ms(self.seen_s.get(_ANSWER_BEGAN), self.seen_s.get(_ANSWERED)),
+            engine_read_ms=read_ms,
+            model_ms=model_ms,
+            overflow=overflow,
+        )
+
+    @staticmethod
+    def _between_ms(begin_s: float | None, end_s: float | None) -> float | None:
+        return None if begin_s is None or end_s is None else max(0.0, end_s - begin_s) * 1000
+
+
+_MARKS: ContextVar[Marks | None] = ContextVar("marks", default=None)
+
+
+def engine_times(elapsed_ns: object) -> tuple[float | None, float | None, bool]:
+    """Split `metadata.elapsed` into the engine's read time and model time.
+
+    Parameters
+    ----------
+    elapsed_ns
+        List of ns: first the reading of the input, then one entry per step.
+
+    Returns
+    -------
+    tuple
+        Read time in ms, model time in ms (steps summed), and whether the engine's clock overflowed,
+        in which case both are None.
+    """
+    if not isinstance(elapsed_ns, Sequence) or isinstance(elapsed_ns, str) or not elapsed_ns:
+        return None, None, False
+    if not all(isinstance(part, int | float) for part in elapsed_ns):
+        return None, None, False
+    if ELAPSED_OVERFLOW_NS in elapsed_ns:
+        return None, None, True
+    steps = elapsed_ns[1:]
+    return elapsed_ns[0] / _NS_PER_MS, sum(steps) / _NS_PER_MS if steps else None, False
+
+
+class AsyncWire(httpx.AsyncBaseTransport):
+    """Carries inferences: puts the current token on them and has their parts timed."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, tokens: TokenKeeper, key: str) -> None:
+        self._inner = inner
+        self._tokens = tokens
+        self._key = key
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request; once more only after a 401, which says that no engine saw it."""
+        token = self._tokens.ready(self._key)
+        if token is None:
+            token = await asyncio.to_thread(self._tokens.bearer, self._key)
+        response = await self._send(request, token)
+        if response.status_code != httpx.codes.UNAUTHORIZED:
+            return response
+        await response.aclose()
+        token = await asyncio.to_thread(self._tokens.renew, self._key, refused=token)
+        return await self._send(request, token)
+
+    async def _send(self, request: httpx.Request, token: str) -> httpx.Response:
+        request.headers["Authorization"] = f"Bearer {token}"
+        marks = _MARKS.get()
+        if marks is not None:
+            request.extensions = {**request.extensions, "trace": marks}
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+
+class SdkInference:
+    """An `InferenceSession` over the SDK."""
+
+    def __init__(self, session: Session, deployment: SdkObject, http: httpx.AsyncClient) -> None:
+        self._frames = session.sdk.frames
+        self._deployment = deployment
+        self._http = http
+
+    async def infer(self, rows: Sequence[Mapping[str, Any]], *, timeout_s: float) -> Answer:
+        """Send `rows` in one request, once. See `InferenceSession`."""
+        if not rows:
+            raise InvalidInput("There is no row to send.")
+        marks = Marks()
+        token = _MARKS.set(marks)
+        problem: DashboardError
+        try:
+            async with asyncio.timeout(timeout_s):
+                frame = await self._send(rows, timeout_s)
+            return _answer(frame.to_dict("records"), marks)
+        except Exception as exc:  # noqa: BLE001 - each becomes one of our errors
+            problem = failed_inference(exc, timeout_s=timeout_s)
+        finally:
+            _MARKS.reset(token)
+        # Outside the except block: the SDK's exception holds the request with the token.
+        raise problem
+
+    async def _send(self, rows: Sequence[Mapping[str, Any]], timeout_s: float) -> SdkObject:
+        frame = self._frames.DataFrame(list(rows), dtype=object)
+        return await self._deployment.async_infer(
+            frame, self._http, timeout=timeout_s, retries=1, dataset=list(DATASET)
+        )
+
+
+def _answer(records: Sequence[Mapping[str, Any]], marks: Marks) -> Answer:
+    plain = [translate.plain_row(record) for record in records]
+    first = plain[0] if plain else {}
+    metadata = {
+        key.removeprefix(_METADATA): value
+        for key, value in first.items()
+        if key.startswith(_METADATA)
+    }
+    rows = tuple(
+        {key: value for key, value in row.items() if not key.startswith(_METADATA)} for row in plain
+    )
+    return Answer(
+        rows=rows,
+        timing=marks.timing(metadata.get("elapsed")),
+        received_at=datetime.now(UTC),
+        metadata=metadata,
+    )
+
+
+@asynccontextmanager
+async def open_session(
+    prepare: Callable[[], tuple[Session, SdkObject]],
+    open_transport: Callable[[], httpx.AsyncBaseTransport],
+) -> AsyncIterator[SdkInference]:
+    """Look the deployment up in a thread (the SDK blocks), then give the session.
+
+    Parameters
+    ----------
+    prepare
+        Builds a session of its own and the SDK's deployment.
+    open_transport
+        Opens the transport inside the running event loop.
+    """
+    session, deployment = await asyncio.to_thread(prepare)
+    try:
+        async with httpx.AsyncClient(transport=open_transport(), trust_env=False) as http:
+            yield SdkInference(session, deployment, http)
+    finally:
+        session.close()

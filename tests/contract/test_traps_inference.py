@@ -1,0 +1,88 @@
+"""Traps of inference: repeated requests, hidden errors, times that are none."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dashboard.errors import (
+    InferenceFailed,
+    TimedOut,
+    UnexpectedAnswer,
+)
+from tests.contract.scripted import (
+    DENIED,
+    ENGINE_ANSWER,
+    GRAPHQL,
+    INFER,
+    graphql,
+    infer,
+)
+
+
+def test_an_inference_gives_rows_metadata_and_times(gateway, deployed, ann):
+    answer = infer(gateway, ann)
+    assert answer.rows == (
+        {
+            "time": 1795355056259,
+            "in.inputs": "A long text.",
+            "out.summary_text": "Short.",
+            "anomaly.count": 0,
+        },
+    )
+    assert answer.metadata["elapsed"] == [1_500_000, 20_000_000]
+    assert (answer.timing.engine_read_ms, answer.timing.model_ms) == (1.5, 20.0)
+    assert answer.timing.wait_ms is not None
+    assert answer.timing.total_ms is not None
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_failed_inference_is_sent_once(gateway, deployed, ann, status):
+    deployed.scripts[INFER] = (
+        status,
+        {"code": status, "status": "Error", "error": "out of memory", "source": "engine"},
+    )
+    with pytest.raises(InferenceFailed) as caught:
+        infer(gateway, ann)
+    assert caught.value.message == "out of memory"
+    assert len(deployed.requests("infer/hf-summarizer-5/hf-summarizer")) == 1
+
+
+def test_a_slow_inference_ends_at_its_limit_and_is_sent_once(gateway, deployed, ann):
+    deployed.drip_s[INFER] = 0.05
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        infer(gateway, ann, timeout_s=0.3)
+    assert time.monotonic() - began < 2
+    assert len(deployed.requests("infer/hf-summarizer-5/hf-summarizer")) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", [], {"outputs": 1}, [{"out.x": 1}]])
+def test_an_engine_answer_that_makes_no_sense_is_unexpected(gateway, deployed, ann, body):
+    deployed.scripts[INFER] = (200, body)
+    with pytest.raises(UnexpectedAnswer):
+        infer(gateway, ann)
+
+
+def test_an_engine_that_forgot_the_pipeline_says_not_deployed(gateway, deployed, ann):
+    deployed.scripts[INFER] = (404, {"msg": "no such deployment", "code": 404})
+    with pytest.raises(InferenceFailed):
+        infer(gateway, ann)
+
+
+def test_a_pipeline_that_is_not_deployed_opens_no_session(gateway, platform, ann):
+    record = {"id": 3, "deployment": None}
+    platform.scripts[GRAPHQL] = graphql(DashboardDeployment={"pipeline_by_pk": record})
+    with pytest.raises(InferenceFailed):
+        infer(gateway, ann)
+
+
+def test_an_inference_renews_a_refused_token(gateway, deployed, ann):
+    stale = deployed.tokens_given[0]
+
+    def reply(_body):
+        return (200, ENGINE_ANSWER) if deployed.seen[-1].token != stale else DENIED
+
+    deployed.scripts[INFER] = reply
+    assert infer(gateway, ann).rows
