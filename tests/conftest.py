@@ -1,0 +1,56 @@
+"""What every test gets: an environment of its own, and no value cached by the test before it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+# Playwright keeps its browser under the home folder, which tests do not see.
+os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(Path("~/.cache/ms-playwright").expanduser()))
+
+_OURS = ("WALLAROO_", "STREAMLIT_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_FOLDERS = {
+    "HOME": ".",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_DATA_HOME": "data",
+    "XDG_STATE_HOME": "state",
+}
+
+
+def _clean(patch: pytest.MonkeyPatch, home: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name.upper() in _PROXIES:
+            patch.delenv(name)
+    for name, folder in _FOLDERS.items():
+        patch.setenv(name, str(home / folder))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _clean_session(tmp_path_factory):
+    """Keep the developer's own settings and files from fixtures that outlive a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        _clean(patch, tmp_path_factory.mktemp("session-home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(tmp_path_factory, _clean_session):
+    """Give each test a home of its own: the SDK keeps one token file per home."""
+    with pytest.MonkeyPatch.context() as patch:
+        _clean(patch, tmp_path_factory.mktemp("home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches():
+    """Forget Streamlit's caches, session-scoped ones too; they leak between AppTests."""
+    yield
+    streamlit = sys.modules.get("streamlit")
+    if streamlit is not None:
+        streamlit.cache_data.clear()
+        streamlit.cache_resource.clear()
