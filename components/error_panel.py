@@ -1,0 +1,65 @@
+"""The error state of a page: what is not shown and why, what is safe, a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import streamlit as st
+
+from components.text import md
+from dashboard.errors import DashboardError, UnexpectedAnswer
+
+
+class WayBack(StrEnum):
+    """What the reader chose to do about an error."""
+
+    START_AGAIN = "start"
+    TRY_AGAIN = "try"
+
+
+def error_panel(
+    error: DashboardError,
+    *,
+    what: str,
+    key: str,
+    can_start: bool,
+    on_way_back: Callable[[WayBack], None],
+) -> None:
+    """Draw the panel.
+
+    Parameters
+    ----------
+    what
+        What the page cannot show, such as `your connections`.
+    can_start
+        Whether the platform is a sandbox of ours that can be started again.
+    on_way_back
+        Called with the way back that was chosen.
+    """
+    with st.container(border=True, key=f"{key}_error"):
+        st.markdown(f"#### :red[:material/cloud_off:] {md(error.title)}")
+        st.markdown(f"We cannot show {md(what)}. {md(error.message)}")
+        if error.hint:
+            st.markdown(md(error.hint))
+        with st.container(horizontal=True):
+            if can_start:
+                st.button(
+                    "Start it again",
+                    type="primary",
+                    icon=":material/restart_alt:",
+                    key=f"{key}_start_again",
+                    on_click=on_way_back,
+                    args=(WayBack.START_AGAIN,),
+                )
+            st.button(
+                "Try once more",
+                type="secondary" if can_start else "primary",
+                key=f"{key}_try_again",
+                on_click=on_way_back,
+                args=(WayBack.TRY_AGAIN,),
+            )
+        with st.expander("For the person who looks after this", type="compact"):
+            st.markdown(f"Kind: {md(type(error).__name__)}")
+            if isinstance(error, UnexpectedAnswer):
+                st.markdown(f"Error id: {md(error.error_id)}. The log has the rest.")

@@ -1,0 +1,47 @@
+"""The frame's look: all the CSS there is, and the mark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_ASSETS = Path(__file__).resolve().parent / "assets"
+MARK = _ASSETS / "mark.svg"
+
+# One rule per line; what the theme has no key for (LOOK: theme). The status widget would flicker
+# with every poll; each page says itself what it is waiting for.
+_CSS = """
+.stMainBlockContainer{padding-inline:clamp(1rem,3vw,2.25rem);max-width:1400px}
+[class*="st-key-step_next"]{background:color-mix(in srgb,currentColor 5%,transparent);
+border-color:color-mix(in srgb,currentColor 55%,transparent)}
+[data-testid="stBaseButton-primary"]{color:light-dark(#fff,#12191C)}
+[data-testid="stMultiSelectTagsContainer"] [data-tag] *,
+[data-testid="stMultiSelectTagsContainer"] [data-tag]{color:light-dark(#fff,#12191C)!important}
+[data-testid="stStatusWidget"]{display:none}
+.stApp .js-plotly-plot text{fill:light-dark(#56636A,#9FB0B3)!important}
+[class*="st-key-bad_"] [data-testid="stTextInputRootElement"],
+[class*="st-key-bad_"] [data-baseweb="input"]
+{border-color:light-dark(#B3261E,#F2877D)!important}
+"""
+
+
+def frame_css(theme: str) -> None:
+    """Add the product's style. Dialogs live outside the app's root, so they are told the theme."""
+    scheme = "dark" if theme == "dark" else "light"
+    st.html(f"<style>{_CSS}[data-testid=stDialog]{{color-scheme:{scheme}}}</style>")
+
+
+def mark() -> None:
+    """Draw the product's mark at the top of the rail."""
+    st.logo(_ASSETS / "wordmark.svg", icon_image=MARK, size="medium")
+
+
+def page_header(title: str, detail: str = "") -> st.delta_generator.DeltaGenerator:
+    """Draw a page's title with one muted line; return the container for its actions."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        with st.container(gap=None, width="stretch"):
+            st.title(title, anchor=False)
+            if detail:
+                st.markdown(f":small[:gray[{detail}]]")
+        return st.container(horizontal=True, width="content", gap="small")

@@ -1,0 +1,135 @@
+"""The cards of the home page: connections, what runs now, the last run, and recent runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+import pandas as pd
+import streamlit as st
+
+from components.badges import RUN_LOOKS, pipeline_badge, run_badge
+from components.text import count, duration, md, moment, plain
+from dashboard.domain.connection import Connection
+from dashboard.domain.pipeline import Pipeline, PipelineState
+from dashboard.domain.run import Run
+
+Running = tuple[Pipeline, PipelineState, float]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeIntent:
+    """What was asked for: a page with its query, or to undeploy a pipeline."""
+
+    page: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
+    undeploy: int | None = None
+
+
+Ask = Callable[[HomeIntent], None]
+
+
+def place_line(*, is_sandbox: bool, zone: tzinfo) -> str:
+    """Return the line under the title: the place, the day and the time."""
+    now = datetime.now(UTC).astimezone(zone)
+    place = "Sandbox" if is_sandbox else "Instance"
+    return f"{place}, {now:%A} {now.day} {now:%B}, {now:%H:%M}"
+
+
+def cards_row(
+    *,
+    connections: Sequence[Connection],
+    workspaces: int,
+    running: Sequence[Running],
+    last_run: Run | None,
+    on_ask: Ask,
+) -> None:
+    """Draw the three cards; `on_ask` is called with what was asked for."""
+    left, middle, right = st.columns([1, 1.25, 1])
+    with left, st.container(border=True, height="stretch", key="home_connections", gap="xsmall"):
+        _connections_card(connections, workspaces, on_ask)
+    with middle, st.container(border=True, height="stretch", key="home_running", gap="xsmall"):
+        _running_card(running, on_ask)
+    with right, st.container(border=True, height="stretch", key="home_last_run", gap="xsmall"):
+        _last_run_card(last_run, on_ask)
+
+
+def _connections_card(connections: Sequence[Connection], workspaces: int, on_ask: Ask) -> None:
+    linked = sum(bool(one.workspace_names) for one in connections)
+    st.markdown(f"**Connections** :gray[{len(connections):,} in all]")
+    if not connections:
+        st.markdown(":small[None yet. A connection is the address of your data.]")
+    else:
+        st.markdown(f"**{linked:,}** linked to a workspace")
+        st.markdown(f"**{len(connections) - linked:,}** not linked, so only found by name")
+    st.markdown(f":small[:gray[{count(workspaces, 'workspace')} you are in.]]")
+    _ask_button("See connections", "home_see_connections", HomeIntent("connections"), on_ask)
+
+
+def _running_card(running: Sequence[Running], on_ask: Ask) -> None:
+    st.markdown("**Running now**")
+    if not running:
+        st.markdown(":small[Nothing is deployed. No CPU or memory is in use.]")
+        _ask_button("See pipelines", "home_see_pipelines", HomeIntent("pipelines"), on_ask)
+        return
+    for pipeline, state, since_s in running[:3]:
+        words = f"{state.value} for {duration(since_s)}" if since_s > 5 else state.value
+        st.markdown(f"**{md(pipeline.name)}** {pipeline_badge(state, words)}")
+        st.markdown(f":small[:gray[{md(pipeline.workspace_name)}]]")
+        key = f"home_undeploy_{pipeline.pipeline_id}"
+        _ask_button("Undeploy…", key, HomeIntent(undeploy=pipeline.pipeline_id), on_ask)
+    if len(running) > 3:
+        st.markdown(f":small[and {len(running) - 3} more on the page Pipelines]")
+
+
+def _last_run_card(run: Run | None, on_ask: Ask) -> None:
+    st.markdown("**Last run**")
+    if run is None:
+        st.markdown(":small[No run yet. A run sends a table through a pipeline, row by row.]")
+        return
+    failed = f"{run.rows_failed} of {run.rows_total} failed" if run.rows_failed else ""
+    st.markdown(f"**{md(run.connection_name)}** {run_badge(run.state, failed)}")
+    rows = f"{run.rows_done} of {count(run.rows_total, 'row')} done"
+    if run.started_at and run.finished_at:
+        rows += f", {duration((run.finished_at - run.started_at).total_seconds())}"
+    st.markdown(f":small[:gray[{rows}]]")
+    with st.container(horizontal=True):
+        query = {"run": run.run_id}
+        _ask_button("Read summaries", "home_read_last", HomeIntent("summarize", query), on_ask)
+        _ask_button("Timing", "home_time_last", HomeIntent("latency", query), on_ask)
+
+
+def _ask_button(label: str, key: str, intent: HomeIntent, on_ask: Ask) -> None:
+    st.button(label, key=key, on_click=on_ask, args=(intent,))
+
+
+def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
+    """Draw the table of recent runs; names open the run."""
+    now = datetime.now(UTC)
+    frame = pd.DataFrame(
+        {
+            "When": [moment(run.created_at, now=now, zone=zone) for run in runs],
+            "Connection": [plain(run.connection_name) for run in runs],
+            "Pipeline": [plain(run.pipeline_name) for run in runs],
+            "Rows": [run.rows_total for run in runs],
+            "Result": [[_result(run)] for run in runs],
+            "By": [plain(run.owner_email) or "you" for run in runs],
+        }
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=34,
+        width="stretch",
+        key="home_runs",
+        column_config={"Result": st.column_config.ListColumn("Result")},
+        alt="Recent runs: when, connection, pipeline, rows, result and by whom",
+    )
+
+
+def _result(run: Run) -> str:
+    glyph = RUN_LOOKS[run.state].glyph
+    if run.rows_failed:
+        return f"▲ {run.rows_failed} failed"
+    return f"{glyph} {run.state.value}"

@@ -1,0 +1,225 @@
+"""The reading pane: a run's rows, the chosen row's input beside its summary, where its time went.
+
+It takes rows and returns the index of the row the reader chose; the page keeps that index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from components.text import count, milliseconds
+from dashboard.domain.latency import Segment, split_ms
+from dashboard.domain.reading import first_words, percent_of_input, word_count
+from dashboard.domain.run import RowState, RunRow
+
+#: The browser gets this many rows at a time; stepping past either end brings the next ones.
+ROWS_A_PAGE = 200
+#: Below this, every text of the page goes to the browser and choosing a row needs no answer.
+_ALL_TEXTS_UP_TO_CHARACTERS = 256_000
+#: Above it, only the chosen row's texts go, and those of as many neighbours on each side.
+_NEIGHBOURS = 2
+
+#: A segment's short name, and its place in the theme's categorical colours.
+_SEGMENT_LOOK = {
+    Segment.WAITING: ("waiting", 2),
+    Segment.SENDING: ("sending and platform", 6),
+    Segment.READING: ("reading", 3),
+    Segment.MODEL: ("model", 0),
+    Segment.UNSPLIT: ("engine and platform", 7),
+    Segment.RECEIVING: ("receiving", 1),
+}
+
+_ASSETS = Path(__file__).resolve().parent / "assets"
+
+_PANE = st.components.v2.component(
+    "reading_pane",
+    html=(_ASSETS / "reading_pane.html").read_text(encoding="utf-8"),
+    css=(_ASSETS / "reading_pane.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "reading_pane.js").read_text(encoding="utf-8"),
+)
+
+
+def reading_pane(rows: Sequence[RunRow], *, chosen: int, engine_label: str, key: str) -> int:
+    """Draw the pane and return the index of the row that is shown.
+
+    Parameters
+    ----------
+    rows
+        The rows to read, in the order to show them; at most `ROWS_A_PAGE` of them reach the
+        browser at a time. Without rows nothing is drawn.
+    chosen
+        `RunRow.index` of the row to show; one that is not among `rows` shows the first.
+    engine_label
+        Who made the summaries, as one plain sentence; drawn under each summary.
+    key
+        Key of the component, unique on the page.
+
+    Returns
+    -------
+    int
+        `RunRow.index` of the row shown: `chosen`, or what the reader has just chosen instead. The
+        page keeps it and passes it next time.
+    """
+    if not rows:
+        return chosen
+    known = {row.index for row in rows}
+    choice, sequence = _choice(_taken(key))
+    if choice in known:
+        chosen = choice
+    elif chosen not in known:
+        chosen = rows[0].index
+    data = pane_data(rows, chosen=chosen, engine_label=engine_label)
+    _PANE(key=key, data={**data, "answers": sequence}, height="content")
+    return chosen
+
+
+def _taken(key: str) -> object:
+    """Return what the browser sent with this run, before the pane is drawn with it.
+
+    Streamlit shows a component's state, when it is a mapping, as an object that cannot be pickled,
+    and our settings demand that all of the session can be at the end of the script. So a mapping
+    stands there only while it is read: it shows this run's triggers. Nothing is lost, as the pane
+    keeps no state there.
+    """
+    st.session_state[key] = {}
+    sent = dict(st.session_state[key])
+    st.session_state[key] = None
+    return sent
+
+
+def _choice(state: object) -> tuple[int, int]:
+    """Read what the browser sent, which is input like any other: (row index, sequence number)."""
+    sent = state.get("chosen") if isinstance(state, Mapping) else None
+    if not isinstance(sent, Mapping):
+        return -1, -1
+    index, sequence = sent.get("index"), sent.get("sequence")
+    if type(index) is not int or type(sequence) is not int:
+        return -1, -1
+    return index, sequence
+
+
+def pane_data(
+    rows: Sequence[RunRow], *, chosen: int, engine_label: str
+) -> dict[str, Any]:  # Any: a JSON object
+    """Return what the browser gets: the page of rows around the chosen one.
+
+    Returns
+    -------
+    dict
+        `rows` (heads and facts), `texts` (by row index: all when they are small, else those of the
+        chosen row and its neighbours), `before` and `after` (indexes of the rows next to the page,
+        or None), `chosen`, `rows_facts` and `engine_label`.
+    """
+    at = next(place for place, row in enumerate(rows) if row.index == chosen)
+    start = at // ROWS_A_PAGE * ROWS_A_PAGE
+    page = rows[start : start + ROWS_A_PAGE]
+    end = start + len(page)
+    near = page
+    if sum(len(row.input_text) + len(row.summary) for row in page) > _ALL_TEXTS_UP_TO_CHARACTERS:
+        near = rows[max(start, at - _NEIGHBOURS) : min(end, at + _NEIGHBOURS + 1)]
+    total = f"{len(rows):,}"
+    return {
+        "rows": [_row_data(row, of=total) for row in page],
+        "texts": {
+            str(row.index): {"input": row.input_text, "summary": row.summary} for row in near
+        },
+        "before": rows[start - 1].index if start else None,
+        "after": rows[end].index if end < len(rows) else None,
+        "chosen": chosen,
+        "rows_facts": total if len(page) == len(rows) else f"{start + 1:,}–{end:,} of {total}",
+        "engine_label": engine_label,
+    }
+
+
+def _row_data(row: RunRow, *, of: str) -> dict[str, Any]:  # Any: a JSON object
+    """Return one row without its texts."""
+    input_words = word_count(row.input_text)
+    words = count(input_words, "word")
+    parts = split_ms(row.timing)
+    total = milliseconds(sum(parts.values())) if parts else ""
+    flag = _flag(row)
+    return {
+        "index": row.index,
+        "number": f"{row.index + 1:,}",
+        "head": first_words(row.input_text),
+        "facts": f"{words} · {total}" if total and row.state is RowState.DONE else words,
+        "flag": flag,
+        "picked_as": f"Row {row.index + 1:,} of {of}" + (f", {flag['word']}" if flag else ""),
+        "is_done": row.state is RowState.DONE,
+        "input_facts": words,
+        "summary_facts": _summary_facts(row, input_words),
+        "no_summary": _NO_SUMMARY[row.state],
+        "notice": _notice(row),
+        "answered_at": row.answered_at.astimezone(UTC).isoformat() if row.answered_at else None,
+        "total": total or "No time measured",
+        "segments": _segments(row, parts),
+        "anomalies": "" if row.anomaly_count is None else f"anomaly count {row.anomaly_count}",
+        "spoken": f"Row {row.index + 1:,} of {of}, {row.state.lower()}"
+        + (f", {total}" if total else ""),
+    }
+
+
+_NO_SUMMARY = {
+    RowState.DONE: "The model answered with an empty summary.",
+    RowState.WAITING: "Waiting for its turn. The summary appears here.",
+    RowState.FAILED: "",
+}
+
+
+def _flag(row: RunRow) -> dict[str, str] | None:
+    """Return what to notice about a row: glyph and word for the list, the word for the picker."""
+    if row.state is RowState.FAILED:
+        return {"kind": "failed", "text": "✕ failed", "word": "failed"}
+    if row.state is RowState.WAITING:
+        return {"kind": "waiting", "text": "… waiting", "word": "waiting"}
+    if row.anomaly_count:
+        return {"kind": "check", "text": "▲ check", "word": "check"}
+    return None
+
+
+def _notice(row: RunRow) -> dict[str, str] | None:
+    """Return the box under the summary: why a row failed, or that checks of it failed."""
+    if row.state is RowState.FAILED:
+        return {
+            "kind": "failed",
+            "title": "This row failed.",
+            "text": row.error or "The engine gave no reason.",
+        }
+    if row.state is RowState.DONE and row.anomaly_count:
+        checks = count(row.anomaly_count, "check")
+        return {
+            "kind": "check",
+            "title": f"This answer failed {checks}.",
+            "text": "The pipeline's own checks; read it beside its input.",
+        }
+    return None
+
+
+def _summary_facts(row: RunRow, input_words: int) -> str:
+    """Say how long a summary is, by itself and against its input."""
+    if row.state is not RowState.DONE:
+        return row.state.lower()
+    summary_words = word_count(row.summary)
+    percent = percent_of_input(summary_words, input_words)
+    words = count(summary_words, "word")
+    return words if percent is None else f"{words}, {percent} % of the input"
+
+
+def _segments(row: RunRow, parts: Mapping[Segment, float] | None) -> list[dict[str, Any]]:
+    """Return the coloured parts of the timings strip, those that took time, in order."""
+    if not parts:
+        return []
+    segments = []
+    for segment, part_ms in parts.items():
+        name, color = _SEGMENT_LOOK[segment]
+        if segment is Segment.UNSPLIT and row.timing.overflow:
+            name = "engine (its clock overflowed) and platform"
+        if part_ms > 0:
+            text = f"{name} {milliseconds(part_ms)}"
+            segments.append({"text": text, "share": part_ms, "color": color})
+    return segments

@@ -1,0 +1,49 @@
+"""The five steps in one row: what is done, and the one that is next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from components.text import md, short
+from dashboard import strings
+from dashboard.domain.story import Step, StepKey, StepState
+
+
+def steps_row(steps: Sequence[Step], *, on_press: Callable[[StepKey], None]) -> None:
+    """Draw the steps.
+
+    The next step carries the page's only primary button; steps already done keep their result.
+
+    Parameters
+    ----------
+    on_press
+        Called with the step whose button was pressed.
+    """
+    with st.grid(len(steps), min_column_width=160, gap="small"):
+        for step in steps:
+            is_next = step.state is StepState.NEXT
+            key = f"step_next_{step.key}" if is_next else f"step_{step.key}"
+            with st.container(border=True, height="stretch", key=key, gap="xsmall"):
+                st.markdown(_heading(step))
+                detail = short(step.result, 60) if step.result else strings.STEP_DETAILS[step.key]
+                st.markdown(f":small[:gray[{md(detail)}]]")
+                if is_next:
+                    st.button(
+                        strings.STEP_ACTIONS[step.key],
+                        type="primary",
+                        width="stretch",
+                        key=f"home_next_{step.key}",
+                        on_click=on_press,
+                        args=(step.key,),
+                    )
+
+
+def _heading(step: Step) -> str:
+    title = strings.STEP_TITLES[step.key]
+    if step.state is StepState.DONE:
+        return f"**:green[:material/check_circle:] {title}**"
+    if step.state is StepState.NEXT:
+        return f"**:primary[:material/arrow_circle_right:] {title}**"
+    return f":gray[:material/circle: {title}]"

@@ -1,0 +1,58 @@
+"""The only list of pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import session
+
+_PAGES = Path(__file__).resolve().parent.parent / "pages"
+
+
+def page_file(name: str) -> Path:
+    """Path of a page's script, for `st.switch_page` and `st.page_link`."""
+    return _PAGES / f"{name}.py"
+
+
+def build_pages() -> dict[str, list[st.Page]]:
+    """Return the pages by section of the rail. Built anew in each run: they hold its state."""
+
+    def page(name: str, title: str, icon: str, *, default: bool = False) -> st.Page:
+        return st.Page(
+            page_file(name),
+            title=title,
+            icon=f":material/{icon}:",
+            url_path=name.replace("_", "-"),
+            default=default,
+        )
+
+    new_connection = st.Page(
+        page_file("new_connection"),
+        title="New connection",
+        icon=":material/add_link:",
+        url_path="new-connection",
+        visibility="hidden",
+    )
+    return {
+        "": [page("home", "Home", "home", default=True)],
+        "Data": [
+            page("connections", "Connections", "link"),
+            page("workspaces", "Workspaces", "folder_shared"),
+            new_connection,
+        ],
+        "Model": [
+            page("pipelines", "Pipelines", "account_tree"),
+            page("summarize", "Summarize", "short_text"),
+            page("latency", "Latency", "timer"),
+        ],
+    }
+
+
+def go_where_asked() -> None:
+    """Go to the page that a callback of the last run asked for, if one did."""
+    target = session.take_target()
+    if target is not None:
+        name, query = target
+        st.switch_page(page_file(name), query_params=query)

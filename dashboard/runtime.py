@@ -1,0 +1,356 @@
+"""What lives longer than a browser tab: the sandbox, the platform's clients, jobs, watchers, runs.
+
+One module-level object, started and stopped by the ASGI lifespan. It is no Streamlit cache: those
+do not exist before the first page and die when somebody clears them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from dashboard import strings
+from dashboard.connectors import registry
+from dashboard.connectors.outbound import AllowList, Limits, Outbound
+from dashboard.domain.identity import Identity
+from dashboard.domain.story import StoryFacts
+from dashboard.errors import DashboardError, PlatformUnreachable
+from dashboard.gateway.base import Account, PlatformGateway
+from dashboard.gateway.wallaroo_sdk import WallarooGateway, warm_up
+from dashboard.sandbox_process import SandboxProcess, SandboxState
+from dashboard.services.catalog import Catalog
+from dashboard.services.connections import Connections
+from dashboard.services.deployments import Deployments
+from dashboard.services.failures import unexpected
+from dashboard.services.fetching import Fetching
+from dashboard.services.jobs import Jobs, Outcome
+from dashboard.services.reads import Reads
+from dashboard.services.run_actions import RunActions
+from dashboard.services.runs import RunService, RunSettings
+from dashboard.services.tables import TableStore
+from dashboard.services.watch import DeploymentWatch
+from dashboard.services.workspaces import Workspaces
+from dashboard.settings import Settings
+from dashboard.store.database import Store, default_url, open_store, open_vault
+from dashboard.store.marks import Marks
+
+#: Importing the SDK takes seconds of the interpreter: not before the first page is drawn, unless
+#: nobody opens one.
+_WARM_UP_AT_LATEST_S = 3.0
+_TICK_S = 0.25
+_READY_WAIT_S = 30.0
+_RETRY_SIGN_IN_S = 3.0
+_CALL_TIMEOUT_S = 20.0
+_MEMBERSHIP_WAIT_S = 5.0
+_WORKERS = 8
+LOCAL_KEY = "local"
+_FACTS_MARK = "home_facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the dashboard works.
+
+    Parameters
+    ----------
+    is_sandbox
+        Whether it is the embedded sandbox rather than an instance.
+    url
+        Address of the instance or the sandbox; empty while the sandbox starts for the first time.
+    down_since
+        When it stopped answering, UTC; None while it answers or starts.
+    wait_ms
+        The wait per inference that the sandbox was set to add, to rehearse a slow model.
+    """
+
+    is_sandbox: bool
+    url: str
+    down_since: datetime | None
+    wait_ms: float
+
+    @property
+    def can_start(self) -> bool:
+        """Whether it is a server of ours that is down and can be started again."""
+        return self.is_sandbox and self.down_since is not None
+
+
+class Runtime:
+    """Builds the services and owns everything that must be stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stopping = threading.Event()
+        self._page_drawn = threading.Event()
+        self._signed_in = threading.Event()
+        self._boot_error: DashboardError | None = None
+        self._identity = Identity(key=LOCAL_KEY, user_id="", email="")
+        self._sandbox = _sandbox_of(settings, on_change=self._sandbox_changed)
+        self._reading = ThreadPoolExecutor(_WORKERS, thread_name_prefix="read")
+        self._acting = ThreadPoolExecutor(_WORKERS, thread_name_prefix="act")
+        self._gateway = WallarooGateway(
+            base_url=settings.url, describe=registry.describe, call_timeout_s=_CALL_TIMEOUT_S
+        )
+        self.reads = Reads(self._reading, on_unexpected=unexpected)
+        self.jobs = Jobs(self._acting, on_unexpected=unexpected)
+        self.catalog = Catalog(self.gateway)
+        self.watch = DeploymentWatch(
+            self._reading,
+            lambda who, pipeline: self.gateway().status(who, pipeline),
+            on_unexpected=unexpected,
+        )
+        self.marks = Marks(settings.data_dir / "marks.json")
+        self.connections = Connections(self.gateway, self.reads, self.marks)
+        self.workspaces = Workspaces(self.gateway, self.reads)
+        self.deployments = Deployments(self.gateway, self.reads, self.watch)
+        self._store = _open_store(settings)
+        self.tables = TableStore(self._store, may_see=self._may_see)
+        self.runs = RunService(
+            self._store,
+            self.tables,
+            gateway=self.gateway,
+            identity_of=lambda _run: self._identity if self.is_ready() else None,
+            settings=RunSettings(
+                in_flight=settings.in_flight, row_timeout_s=settings.infer_timeout_s
+            ),
+        )
+        self.run_actions = RunActions(self.gateway, self.runs, self.reads)
+        self.fetching = Fetching(self.gateway, self.tables, self._outbound)
+
+    # -- life
+
+    def start(self) -> None:
+        """Start in the background: the first page does not wait for any of it."""
+        threading.Thread(target=self._boot, name="boot", daemon=True).start()
+        threading.Thread(target=self._tick, name="tick", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop everything; what runs is paused and goes on at the next start."""
+        self._stopping.set()
+        self._page_drawn.set()
+        self._reading.shutdown(wait=False, cancel_futures=True)
+        self._acting.shutdown(wait=False, cancel_futures=True)
+        self.runs.close(timeout_s=2.0)
+        if self._sandbox is not None:
+            self._sandbox.stop()
+        self._gateway.close()
+        self._store.close()
+
+    def page_was_drawn(self) -> None:
+        """Note that a browser shows a page: what would have slowed it down may begin."""
+        self._page_drawn.set()
+
+    @property
+    def was_drawn(self) -> bool:
+        """Whether a browser has shown a page since the start."""
+        return self._page_drawn.is_set()
+
+    # -- the platform
+
+    def gateway(self) -> PlatformGateway:
+        """Return the platform, signed in; waits for the start that is under way.
+
+        Raises
+        ------
+        ConnectionFailed
+            If it could not be reached or refused the sign-in. Another attempt has begun then.
+        """
+        deadline = time.monotonic() + _READY_WAIT_S
+        while not self._signed_in.wait(0.1):
+            if self._stopping.is_set():
+                raise PlatformUnreachable("The dashboard is stopping.")
+            error = self._boot_error
+            if error is not None:
+                raise error
+            if time.monotonic() > deadline:
+                raise PlatformUnreachable(
+                    "The platform has not answered yet.", hint="Try again in a moment."
+                )
+        self._await_sandbox(deadline)
+        return self._gateway
+
+    def identity(self) -> Identity:
+        """Whoever uses this dashboard: one local person, or the service account."""
+        return self._identity
+
+    def is_ready(self) -> bool:
+        """Whether the platform answers and the sign-in worked."""
+        alive = self._sandbox is None or self._sandbox.is_alive()
+        return self._signed_in.is_set() and alive
+
+    def place(self) -> Place:
+        """Where the dashboard works, and whether it answers."""
+        if self._sandbox is None:
+            return Place(
+                is_sandbox=False, url=self.settings.url, down_since=None, wait_ms=0.0
+            )
+        return Place(
+            is_sandbox=True,
+            url=self._sandbox.url,
+            down_since=self._sandbox.down_since,
+            wait_ms=self.settings.sandbox_wait_ms,
+        )
+
+    def start_sandbox_again(self) -> None:
+        """Start a sandbox that went down, because a person asked to."""
+        sandbox = self._sandbox
+        if sandbox is None:
+            return
+
+        def start() -> Outcome:
+            sandbox.start_again()
+            self._gateway.rebase(sandbox.url)
+            self.reads.invalidate(self._identity.key)
+            return Outcome("The sandbox is running again.")
+
+        self.jobs.submit(self._identity, start, doing="Starting the sandbox", once="start_sandbox")
+
+    # -- what the home page remembers
+
+    def remembered_facts(self) -> dict[str, Any]:
+        """Return what the last visit knew of the visitor's way, for the first paint."""
+        try:
+            facts = json.loads(self.marks.get(_FACTS_MARK) or "{}")
+            return asdict(StoryFacts(**facts))
+        except (TypeError, ValueError):
+            return asdict(StoryFacts())
+
+    def remember_facts(self, facts: StoryFacts) -> None:
+        """Keep what is known of the visitor's way, for the next first paint."""
+        # Nothing runs after a restart until the platform says so.
+        self.marks.put(_FACTS_MARK, json.dumps(asdict(replace(facts, running=""))))
+
+    # -- inner
+
+    def _await_sandbox(self, deadline: float) -> None:
+        """Wait while it starts or is being restarted; raise when it is down."""
+        sandbox = self._sandbox
+        while sandbox is not None and not sandbox.is_alive():
+            if sandbox.state is SandboxState.DOWN or time.monotonic() > deadline:
+                raise _not_answering()
+            if self._stopping.wait(0.05):
+                raise PlatformUnreachable("The dashboard is stopping.")
+
+    def _boot(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                account = self._account()
+                self._page_drawn.wait(_WARM_UP_AT_LATEST_S)
+                warm_up()
+                self._identity = self._gateway.sign_in(LOCAL_KEY, account)
+            except DashboardError as exc:
+                self._boot_error = exc
+                self._stopping.wait(_RETRY_SIGN_IN_S)
+            except Exception as exc:  # noqa: BLE001 - the page must be told, whatever it was
+                self._boot_error = unexpected(exc)
+                self._stopping.wait(_RETRY_SIGN_IN_S)
+            else:
+                self._boot_error = None
+                self._signed_in.set()
+                self.reads.invalidate(LOCAL_KEY)
+                self.runs.resume_all()
+                return
+
+    def _account(self) -> Account:
+        if self._sandbox is None:
+            assert self.settings.password is not None  # noqa: S101 - checked by the settings
+            return Account(self.settings.url, self.settings.username, self.settings.password)
+        self._sandbox.start()
+        self._gateway.rebase(self._sandbox.url)
+        return self._sandbox.account()
+
+    def _sandbox_changed(self) -> None:
+        sandbox = self._sandbox
+        if sandbox is not None and sandbox.is_alive():
+            self._gateway.rebase(sandbox.url)
+            # Whatever was known may have moved on with a restart.
+            self.reads.invalidate(LOCAL_KEY)
+
+    def _tick(self) -> None:
+        while not self._stopping.wait(_TICK_S):
+            if self._signed_in.is_set():
+                self.watch.tick()
+
+    def _may_see(self, who: Identity, workspace_id: int) -> bool:
+        known = self.reads.get(self.catalog.workspaces(who), wait_s=_MEMBERSHIP_WAIT_S)
+        if known.value is None:
+            raise known.error or PlatformUnreachable(
+                "The platform has not said yet which workspaces you are in."
+            )
+        return any(room.workspace_id == workspace_id for room in known.value)
+
+    def _outbound(self) -> Outbound:
+        # The sandbox serves sample tables; its own address is the one exception on loopback.
+        own = [self._sandbox.url] if self._sandbox is not None and self._sandbox.url else []
+        return Outbound(
+            allow=AllowList.parse([*own, *self.settings.allowed_hosts]),
+            limits=Limits(
+                total_s=self.settings.fetch_timeout_s,
+                most_bytes=int(self.settings.fetch_max_mb * 1_000_000),
+            ),
+        )
+
+
+def _open_store(settings: Settings) -> Store:
+    url = (
+        settings.database_url.reveal() if settings.database_url else default_url(settings.data_dir)
+    )
+    key = settings.key.reveal() if settings.key else ""
+    vault = open_vault(url, data_dir=settings.data_dir, key_text=key)
+    return open_store(url, data_dir=settings.data_dir, vault=vault)
+
+
+def _sandbox_of(settings: Settings, *, on_change: Callable[[], None]) -> SandboxProcess | None:
+    if not settings.uses_sandbox:
+        return None
+    return SandboxProcess(
+        settings.sandbox_dir,
+        seed=settings.sandbox_seed,
+        wait_ms=settings.sandbox_wait_ms,
+        startup_s=settings.sandbox_startup_s,
+        key=settings.key,
+        on_change=on_change,
+    )
+
+
+def _not_answering() -> PlatformUnreachable:
+    return PlatformUnreachable(
+        "The local server behind this dashboard has stopped. " + strings.SAFE_ON_DISK,
+        title="The sandbox is not answering",
+    )
+
+
+_runtime: Runtime | None = None
+
+
+def start(settings: Settings) -> Runtime:
+    """Build and start the runtime; there is one per process."""
+    global _runtime  # noqa: PLW0603 - the one object of the process, see the module's docstring
+    _runtime = Runtime(settings)
+    _runtime.start()
+    return _runtime
+
+
+def stop() -> None:
+    """Stop the runtime, if one was started."""
+    global _runtime  # noqa: PLW0603 - as above
+    if _runtime is not None:
+        _runtime.stop()
+        _runtime = None
+
+
+def is_started() -> bool:
+    """Whether a launcher has started the runtime."""
+    return _runtime is not None
+
+
+def current() -> Runtime:
+    """Return the runtime."""
+    if _runtime is None:
+        raise RuntimeError("the runtime is not started")
+    return _runtime

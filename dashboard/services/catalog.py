@@ -1,0 +1,72 @@
+"""What the pages read of the platform, as queries with their keys and how long they stay fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.domain.connection import Connection
+from dashboard.domain.identity import Identity
+from dashboard.domain.model import Model
+from dashboard.domain.pipeline import Deployment, Pipeline
+from dashboard.domain.workspace import Workspace
+from dashboard.gateway.base import PlatformGateway
+from dashboard.services.reads import Query
+
+GatewayOf = Callable[[], PlatformGateway]
+
+CONNECTIONS = "connections"
+WORKSPACES = "workspaces"
+MODELS = "models"
+PIPELINES = "pipelines"
+DEPLOYMENTS = "deployments"
+
+_LIST_FRESH_S = 10.0
+
+
+class Catalog:
+    """Builds the queries. `gateway` gives the platform, waiting until it is there."""
+
+    def __init__(self, gateway: GatewayOf) -> None:
+        self._gateway = gateway
+
+    def connections(self, who: Identity) -> Query[tuple[Connection, ...]]:
+        """All connections of the platform, oldest first, without details."""
+        return Query(
+            (who.key, CONNECTIONS), lambda: self._gateway().list_connections(who), _LIST_FRESH_S
+        )
+
+    def linked_connections(self, who: Identity, workspace_id: int) -> Query[tuple[Connection, ...]]:
+        """Return the connections linked to one workspace, by its own list."""
+        return Query(
+            (who.key, CONNECTIONS, workspace_id),
+            lambda: self._gateway().list_connections(who, workspace_id=workspace_id),
+            _LIST_FRESH_S,
+        )
+
+    def workspaces(self, who: Identity) -> Query[tuple[Workspace, ...]]:
+        """Return the workspaces this person is in, oldest first."""
+        return Query(
+            (who.key, WORKSPACES), lambda: self._gateway().list_workspaces(who), _LIST_FRESH_S
+        )
+
+    def models(self, who: Identity, workspace_id: int) -> Query[tuple[Model, ...]]:
+        """Models of a workspace, newest version first."""
+        return Query(
+            (who.key, MODELS, workspace_id),
+            lambda: self._gateway().list_models(who, workspace_id),
+            _LIST_FRESH_S,
+        )
+
+    def pipelines(self, who: Identity) -> Query[tuple[Pipeline, ...]]:
+        """Pipelines of all workspaces this person is in, with their versions."""
+        return Query(
+            (who.key, PIPELINES), lambda: self._gateway().list_pipelines(who), _LIST_FRESH_S
+        )
+
+    def deployment(self, who: Identity, pipeline: Pipeline) -> Query[Deployment | None]:
+        """Return the record of a pipeline's last deployment."""
+        return Query(
+            (who.key, DEPLOYMENTS, pipeline.pipeline_id),
+            lambda: self._gateway().deployment(who, pipeline),
+            _LIST_FRESH_S,
+        )

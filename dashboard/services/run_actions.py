@@ -1,0 +1,70 @@
+"""What people do with runs, as jobs: start, cancel, retry; and the list of recent ones."""
+
+from __future__ import annotations
+
+from dashboard.domain.identity import Identity
+from dashboard.domain.model import ModelVersion
+from dashboard.domain.pipeline import Pipeline
+from dashboard.domain.run import Run
+from dashboard.domain.workspace import Workspace
+from dashboard.services.catalog import GatewayOf
+from dashboard.services.jobs import Outcome
+from dashboard.services.reads import Query, Reads
+from dashboard.services.runs import RunService
+
+RUNS = "runs"
+_RECENT = 50
+_FRESH_S = 3.0
+
+
+class RunActions:
+    """The use cases around `RunService`. Methods that return an outcome are run as jobs."""
+
+    def __init__(self, gateway: GatewayOf, runs: RunService, reads: Reads) -> None:
+        self._gateway = gateway
+        self._runs = runs
+        self._reads = reads
+
+    def recent(self, who: Identity) -> Query[tuple[Run, ...]]:
+        """Return the newest runs of the workspaces this person is in, newest first."""
+
+        def load() -> tuple[Run, ...]:
+            rooms = self._gateway().list_workspaces(who)
+            return self._runs.recent(who, [room.workspace_id for room in rooms], limit=_RECENT)
+
+        return Query((who.key, RUNS), load, _FRESH_S)
+
+    def start(
+        self,
+        who: Identity,
+        *,
+        table_id: str,
+        pipeline: Pipeline,
+        model_version: ModelVersion,
+        workspace: Workspace,
+        replicas: int,
+    ) -> Outcome:
+        """Queue a run; the outcome's `result` is its id. Raises as `RunService.submit`."""
+        run = self._runs.submit(
+            who,
+            table_id=table_id,
+            pipeline=pipeline,
+            model_version=model_version,
+            workspace=workspace,
+            replicas=replicas,
+        )
+        self._reads.invalidate(who.key, RUNS)
+        rows = "row" if run.rows_total == 1 else "rows"
+        return Outcome(f"Summarizing {run.rows_total:,} {rows}.", result=run.run_id)
+
+    def cancel(self, who: Identity, run_id: str) -> Outcome:
+        """Cancel a run; its finished rows stay."""
+        run = self._runs.cancel(who, run_id)
+        self._reads.invalidate(who.key, RUNS)
+        return Outcome(f"Cancelled. {run.rows_done:,} of {run.rows_total:,} rows are kept.")
+
+    def retry(self, who: Identity, run_id: str) -> Outcome:
+        """Send the failed rows of a run again."""
+        run = self._runs.retry_failed(who, run_id)
+        self._reads.invalidate(who.key, RUNS)
+        return Outcome(f"Trying {run.rows_left:,} rows again.", result=run.run_id)

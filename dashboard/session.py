@@ -1,0 +1,164 @@
+"""Typed access to what one browser session keeps. The only place that names session keys.
+
+Values are plain and picklable. No secret stays here: a form's typed values live under its widgets'
+keys only while it is mounted, and after a success the form gets new keys.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+_READ_UNTIL = "_read_until"
+_FOLLOWED = "_followed"
+_FOLLOWED_JOBS = "_followed_jobs"
+_FORM = "_form_"
+_JOB = "_job_"
+_DIALOG = "_dialog"
+_SUBMITTED = "_submitted"
+_TARGET = "_target"
+_DRAWN = "_drawn_forms"
+_RUN = "_run"
+
+#: How long one script run may wait, all reads together, before it draws skeletons.
+_READ_BUDGET_S = 0.2
+
+
+def begin_run() -> None:
+    """Start a script run: the reads get a new budget, and nothing is followed yet."""
+    st.session_state[_READ_UNTIL] = time.monotonic() + _READ_BUDGET_S
+    st.session_state[_FOLLOWED] = []
+    st.session_state[_FOLLOWED_JOBS] = []
+    st.session_state[_DRAWN] = []
+
+
+def read_budget_s() -> float:
+    """Seconds this run may still wait for first values."""
+    until: float = st.session_state.get(_READ_UNTIL, 0.0)
+    return max(0.0, until - time.monotonic())
+
+
+def follow(key: tuple[Any, ...]) -> None:
+    """Note a read whose end must redraw the page."""
+    st.session_state.setdefault(_FOLLOWED, []).append(key)
+
+
+def followed() -> list[tuple[Any, ...]]:
+    """Keys of the reads under way that this run has drawn."""
+    return list(st.session_state.get(_FOLLOWED, []))
+
+
+def follow_job(job_id: str) -> None:
+    """Note a job drawn as running, whose end must redraw the page."""
+    st.session_state.setdefault(_FOLLOWED_JOBS, []).append(job_id)
+
+
+def followed_jobs() -> list[str]:
+    """Ids of the jobs that this run has drawn as running."""
+    return list(st.session_state.get(_FOLLOWED_JOBS, []))
+
+
+def zone() -> tzinfo:
+    """Return the visitor's time zone; UTC where the browser names none we know."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def form_key(form: str, field: str) -> str:
+    """Widget key of a form's field; changes after every success."""
+    return f"{form}_{field}_{st.session_state.get(_FORM + form, 0)}"
+
+
+def renew_form(form: str) -> None:
+    """Give the form new keys and drop what was typed under the old ones."""
+    version = st.session_state.get(_FORM + form, 0)
+    for key in [
+        key
+        for key in st.session_state
+        if isinstance(key, str) and key.startswith(f"{form}_") and key.endswith(f"_{version}")
+    ]:
+        del st.session_state[key]
+    st.session_state[_FORM + form] = version + 1
+    st.session_state.pop(_JOB + form, None)
+
+
+def set_job(form: str, job_id: str) -> None:
+    """Remember which job a form started last."""
+    st.session_state[_JOB + form] = job_id
+
+
+def job_of(form: str) -> str:
+    """Id of the job the form started last, or an empty text."""
+    job_id: str = st.session_state.get(_JOB + form, "")
+    return job_id
+
+
+def note_form_drawn(form: str) -> None:
+    """Note that this run draws the form, and with it the error of its last submission."""
+    st.session_state.setdefault(_DRAWN, []).append(form)
+
+
+def jobs_of_drawn_forms() -> set[str]:
+    """Ids of the jobs whose errors this run's forms show."""
+    return {job_of(form) for form in st.session_state.get(_DRAWN, [])}
+
+
+def drop_job(form: str) -> None:
+    """Forget the form's last job, and with it its error."""
+    st.session_state.pop(_JOB + form, None)
+
+
+def open_dialog(name: str, subject: str = "") -> None:
+    """Open a dialog at the next run of the frame. Only one can be open."""
+    st.session_state[_DIALOG] = (name, subject)
+    note_submitted()
+
+
+def dialog() -> tuple[str, str]:
+    """Name and subject of the open dialog; empty texts when none is."""
+    opened: tuple[str, str] = st.session_state.get(_DIALOG, ("", ""))
+    return opened
+
+
+def close_dialog() -> None:
+    """Close the open dialog."""
+    st.session_state.pop(_DIALOG, None)
+    note_submitted()
+
+
+def note_submitted() -> None:
+    """Remember that the frame has something to do: a job to follow, a page or dialog to show."""
+    st.session_state[_SUBMITTED] = True
+
+
+def take_submitted() -> bool:
+    """Whether the frame has something to do since this was last asked."""
+    return bool(st.session_state.pop(_SUBMITTED, False))
+
+
+def note_run(run_id: str, *, moving: bool) -> None:
+    """Remember whether the run shown was under way when it was drawn last."""
+    st.session_state[_RUN] = (run_id, moving)
+
+
+def run_was_moving(run_id: str) -> bool:
+    """Whether this run was under way when it was drawn last."""
+    return bool(st.session_state.get(_RUN) == (run_id, True))
+
+
+def go_to(page: str, **query: str) -> None:
+    """Ask for a page; the frame goes there. For callbacks, which cannot switch pages themselves."""
+    st.session_state[_TARGET] = (page, query)
+    note_submitted()
+
+
+def take_target() -> tuple[str, dict[str, str]] | None:
+    """Return the page asked for and its query, once."""
+    target: tuple[str, dict[str, str]] | None = st.session_state.pop(_TARGET, None)
+    return target

@@ -1,0 +1,55 @@
+"""Texts that stand in more than one place, or that tests look for."""
+
+from __future__ import annotations
+
+from dashboard.domain.story import StepKey
+
+WORKSHOP_CONNECTION = "summary-sample-connection"
+WORKSHOP_SAMPLE_PATH = "/_sandbox/samples/test_summarization.df.json"
+
+CONNECTION = (
+    "A connection is a named address of a data source, such as a link to a file, with what is "
+    "needed to read it. What you type is never shown again. Link it to a workspace and its members "
+    "can fetch its table by name."
+)
+WORKSPACE = (
+    "A workspace is a shared room. Its members can use the connections, models and pipelines "
+    "linked to it."
+)
+PIPELINE = (
+    "A pipeline is a model that can be started to answer requests. "
+    "Only what is deployed uses CPU and memory."
+)
+DEPLOY = "Deploying starts the model. It uses CPU and memory until you undeploy it."
+SIDEKICK = "The model's own helper process beside the engine, which takes the requests."
+REPLICA = "One more copy, working side by side."
+ANOMALY_COUNT = (
+    "How many checks this answer failed. 0 means none was triggered, not that the summary is right."
+)
+EMBEDDED_ENGINE = (
+    "Made by the sandbox's embedded engine: it picks sentences from the input and writes none of "
+    "its own. English only."
+)
+SAFE_ON_DISK = "Your connections, runs and results are on disk and safe."
+
+STEP_TITLES = {
+    StepKey.CONNECT: "1. Create a connection",
+    StepKey.LINK: "2. Link it to a workspace",
+    StepKey.DEPLOY: "3. Deploy the summarizer",
+    StepKey.SUMMARIZE: "4. Fetch and summarize",
+    StepKey.LATENCY: "5. Look at the timing",
+}
+STEP_DETAILS = {
+    StepKey.CONNECT: "Name the address of a file with texts.",
+    StepKey.LINK: "Its members can then use it.",
+    StepKey.DEPLOY: "Start the model so that it can answer.",
+    StepKey.SUMMARIZE: "Read each text beside its summary.",
+    StepKey.LATENCY: "See where the time went.",
+}
+STEP_ACTIONS = {
+    StepKey.CONNECT: "New connection",
+    StepKey.LINK: "Choose a workspace",
+    StepKey.DEPLOY: "Deploy…",
+    StepKey.SUMMARIZE: "Choose a table",
+    StepKey.LATENCY: "See the timing",
+}

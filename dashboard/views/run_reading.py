@@ -1,0 +1,153 @@
+"""A run on the page Summarize: its progress while it runs, and its rows to read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from components.badges import run_badge
+from components.frame import page_header
+from components.reading_pane import reading_pane
+from components.run_bar import RunAct, RunProgress, progress_bar
+from components.text import count, duration, md, moment, short
+from dashboard import live, runtime, session, strings
+from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX
+from dashboard.domain.run import Run, RunState
+from dashboard.errors import DashboardError, NotFound
+from dashboard.views import ways_back
+
+_PAGE_ROWS = 200
+_MOVING_S = 0.7
+
+
+def engine_words(run: Run) -> str:
+    """Say in one sentence what made the summaries."""
+    if run.engine.startswith(EMBEDDED_IMAGE_PREFIX):
+        return strings.EMBEDDED_ENGINE
+    return f"Made by {run.model_name}, version {run.model_version[:8]}."
+
+
+def draw(run_id: str) -> None:
+    """Draw the run, live while it moves."""
+    current = runtime.current()
+    who = current.identity()
+    try:
+        run = current.runs.run(who, run_id)
+    except NotFound:
+        page_header("Summarize")
+        st.markdown("This run is not kept any more.")
+        st.button("Choose a table", type="primary", key="run_gone", on_click=st.query_params.clear)
+        return
+    except DashboardError as error:
+        page_header("Summarize")
+        ways_back.show(error, what="this run", key="run")
+        return
+    _header(run)
+    every_s = None if run.state.is_over else _MOVING_S
+    st.fragment(_body, run_every=every_s, key="run_body")(run_id)
+
+
+def _header(run: Run) -> None:
+    now = datetime.now(UTC)
+    when = moment(run.created_at, now=now, zone=session.zone())
+    rows = f"{run.rows_done} of {count(run.rows_total, 'row')} done"
+    took = ""
+    if run.started_at and run.finished_at:
+        took = f" in {duration((run.finished_at - run.started_at).total_seconds())}"
+    detail = f"Run of {when} on {md(run.pipeline_name)}. {rows}{took}. {md(engine_words(run))}"
+    with page_header(md(short(run.connection_name, 80)), detail):
+        st.button(
+            "New run",
+            icon=":material/arrow_back:",
+            key="run_new",
+            on_click=st.query_params.from_dict,
+            args=({"table": run.table_id, "workspace": str(run.workspace_id)},),
+        )
+        st.button(
+            "Timing",
+            icon=":material/timer:",
+            key="run_timing",
+            on_click=lambda: session.go_to("latency", run=run.run_id),
+        )
+        if run.state.is_over and run.rows_failed:
+            st.button(
+                f"Retry {count(run.rows_failed, 'failed row')}",
+                icon=":material/replay:",
+                key="run_retry",
+                on_click=_act,
+                args=(run, RunAct.RETRY),
+            )
+
+
+def _body(run_id: str) -> None:
+    live.pursue()
+    current = runtime.current()
+    who = current.identity()
+    run = current.runs.run(who, run_id)
+    if not run.state.is_over:
+        progress = current.runs.progress(who, run_id)
+        progress_bar(
+            run,
+            RunProgress(
+                done=progress.done,
+                failed=progress.failed,
+                total=run.rows_total,
+                rate_per_s=progress.rate_rows_per_s,
+                left_s=progress.left_s,
+            ),
+            on_act=lambda asked: _act(run, asked),
+        )
+    elif session.run_was_moving(run_id):
+        # It has just ended: the header, the rail and the poll above must learn of it.
+        st.rerun()
+    else:
+        _ended(run)
+    session.note_run(run_id, moving=not run.state.is_over)
+    _rows(run)
+
+
+def _ended(run: Run) -> None:
+    if run.state is not RunState.DONE:
+        st.markdown(f"{run_badge(run.state)} {md(run.message)}")
+    elif run.rows_failed:
+        told = f"{run.rows_failed} of {run.rows_total} failed"
+        st.markdown(run_badge(RunState.FAILED, told))
+
+
+def _rows(run: Run) -> None:
+    current = runtime.current()
+    page = 1
+    if run.rows_total > _PAGE_ROWS:
+        pages = -(-run.rows_total // _PAGE_ROWS)
+        page = st.pagination(pages, key=f"run_page_{run.run_id}")
+    rows = current.runs.rows(
+        current.identity(), run.run_id, offset=(page - 1) * _PAGE_ROWS, limit=_PAGE_ROWS
+    )
+    if not rows:
+        st.markdown(":gray[No rows yet.]")
+        return
+    reading_pane(
+        rows,
+        chosen=rows[0].index,
+        engine_label=engine_words(run),
+        key=f"pane_{run.run_id}_{page}",
+    )
+
+
+def _act(run: Run, act: RunAct) -> None:
+    current = runtime.current()
+    who = current.identity()
+    if act is RunAct.CANCEL:
+        live.submit(
+            lambda: current.run_actions.cancel(who, run.run_id),
+            doing="Cancelling the run",
+            once=f"cancel:{run.run_id}",
+        )
+    elif act is RunAct.RETRY:
+        live.submit(
+            lambda: current.run_actions.retry(who, run.run_id),
+            doing="Starting the failed rows again",
+            once=f"retry:{run.run_id}",
+        )
+        session.note_run(run.run_id, moving=True)

@@ -1,0 +1,241 @@
+"""The page Summarize before a run: choose where the texts come from, look at the table, start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from components import loading
+from components.empty_state import Way, empty_state
+from components.frame import page_header
+from components.messages import field_error
+from components.run_bar import RunAct, start_bar
+from components.table_card import table_card
+from components.text import md, plain
+from dashboard import live, runtime, session, strings
+from dashboard.connectors import registry
+from dashboard.domain.connection import Connection
+from dashboard.domain.pipeline import Pipeline, PipelineState
+from dashboard.domain.table import Passport, fit_of
+from dashboard.domain.workspace import Workspace, labels
+from dashboard.errors import DashboardError
+from dashboard.views import dialogs, ways_back
+
+_FETCH = "fetch"
+_START = "start_run"
+_PREVIEW_ROWS = 100
+_READY = (PipelineState.RUNNING, PipelineState.DEGRADED)
+
+
+def draw() -> None:
+    """Draw the page."""
+    current = runtime.current()
+    who = current.identity()
+    page_header("Summarize", "Choose where the texts come from, look at the table, then run.")
+    rooms = live.read(current.catalog.workspaces(who))
+    if rooms.value is None and rooms.error is not None:
+        ways_back.show(rooms.error, what="your workspaces", key="summarize")
+    elif rooms.value is None:
+        loading.skeleton("your workspaces", rooms, height=300)
+    elif not rooms.value:
+        way = Way("summarize_room", "New workspace", _new_room, ":material/add:")
+        empty_state("No workspace yet", strings.WORKSPACE, [way], icon="folder_shared")
+    else:
+        _choose(rooms.value)
+
+
+def _choose(rooms: Sequence[Workspace]) -> None:
+    current = runtime.current()
+    who = current.identity()
+    pipelines = live.read(current.catalog.pipelines(who)).value or ()
+    left, middle, right = st.columns([1, 1, 0.5], vertical_alignment="bottom")
+    with left:
+        room = _room_field(rooms, pipelines)
+    linked = live.read(current.catalog.linked_connections(who, room.workspace_id))
+    usable = [one for one in linked.value or () if registry.can_fetch(one.type)]
+    with middle:
+        chosen = _connection_field(usable, is_loading=linked.is_first)
+    fetch = live.form_state(_FETCH)
+    if fetch.done is not None:
+        st.query_params["table"] = fetch.done.result
+    with right:
+        has_table = bool(st.query_params.get("table"))
+        label = "Fetch again" if has_table else "Fetch"
+        st.button(
+            "Fetching…" if fetch.is_busy else label,
+            type="secondary" if has_table else "primary",
+            disabled=chosen is None or fetch.is_busy,
+            icon=":material/download:",
+            width="stretch",
+            key="summarize_fetch",
+            on_click=_fetch,
+            args=(chosen, room),
+        )
+    if fetch.error is not None:
+        field_error(fetch.error.message, fetch.error.hint)
+    if linked.value is not None and not usable:
+        _no_connection(room)
+    elif fetch.is_busy:
+        loading.skeleton("the table", (), height=260)
+    else:
+        _table(room, pipelines)
+
+
+def _fetch(connection: Connection | None, room: Workspace) -> None:
+    if connection is None:
+        return
+    current = runtime.current()
+    who = current.identity()
+    live.submit(
+        lambda: current.fetching.fetch(who, connection_id=connection.connection_id, workspace=room),
+        doing=f"Fetching from {connection.name}",
+        once=f"fetch:{connection.connection_id}:{room.workspace_id}",
+        form=_FETCH,
+    )
+
+
+def _new_room() -> None:
+    session.open_dialog("new_workspace")
+
+
+def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Workspace:
+    names = labels(rooms)
+    ids = list(names)
+    # The first visit opens the room where something can be run.
+    busy = next((one.workspace_id for one in pipelines if one.workspace_id in names), ids[0])
+    wanted = st.query_params.get("workspace", "")
+    first = int(wanted) if wanted.isdigit() and int(wanted) in names else busy
+    room_id = st.selectbox(
+        "Workspace",
+        ids,
+        index=ids.index(first),
+        format_func=lambda one: plain(names[one]),
+        help=strings.WORKSPACE,
+        key=f"summarize_room_{first}",
+        on_change=_forget_table,
+    )
+    if str(room_id) != wanted and wanted:
+        st.query_params["workspace"] = str(room_id)
+    return next(room for room in rooms if room.workspace_id == room_id)
+
+
+def _connection_field(usable: Sequence[Connection], *, is_loading: bool) -> Connection | None:
+    by_id = {one.connection_id: one for one in usable}
+    ids = list(by_id)
+    wanted = st.query_params.get("connection", "")
+    chosen = st.selectbox(
+        "Connection",
+        ids,
+        index=ids.index(wanted) if wanted in by_id else len(ids) - 1 if ids else None,
+        format_func=lambda one: plain(by_id[one].name) if one in by_id else "",
+        placeholder="Loading…" if is_loading else "None is linked",
+        disabled=not ids,
+        help=strings.CONNECTION,
+        key=f"summarize_connection_{wanted}_{len(ids)}",
+        on_change=_forget_table,
+    )
+    return by_id.get(chosen) if chosen else None
+
+
+def _forget_table() -> None:
+    st.query_params.pop("table", None)
+
+
+def _no_connection(room: Workspace) -> None:
+    ways = [
+        Way("summarize_link", "See connections", _see_connections, ":material/link:"),
+        Way("summarize_new", "New connection", _new_connection, ":material/add:"),
+    ]
+    told = "Link a connection to a file to this workspace; its table can then be fetched here."
+    empty_state(f"Nothing is linked to {room.name}", told, ways, icon="link_off")
+
+
+def _see_connections() -> None:
+    session.go_to("connections")
+
+
+def _new_connection() -> None:
+    session.go_to("new_connection")
+
+
+def _see_pipelines() -> None:
+    session.go_to("pipelines")
+
+
+def _table(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
+    current = runtime.current()
+    who = current.identity()
+    table_id = st.query_params.get("table", "")
+    if not table_id:
+        st.markdown(":gray[Fetch the table to look at it before anything is run.]")
+        return
+    try:
+        passport = current.tables.passport(who, table_id)
+        rows = current.tables.page_rows(who, table_id, limit=_PREVIEW_ROWS)
+    except DashboardError as error:
+        field_error(error.message, error.hint)
+        return
+    table_card(passport, fit_of(passport.columns), rows)
+    _start(room, pipelines, passport)
+
+
+def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -> None:
+    current = runtime.current()
+    who = current.identity()
+    here = [one for one in pipelines if one.workspace_id == room.workspace_id]
+    if not here:
+        st.markdown("This workspace has no pipeline yet. Make one on the page Pipelines.")
+        st.button("Go to pipelines", key="summarize_pipelines", on_click=_see_pipelines)
+        return
+    views = {one.pipeline_id: current.watch.look(who, one) for one in here}
+    here.sort(key=lambda one: views[one.pipeline_id].state not in _READY)
+    pipeline = here[0]
+    if len(here) > 1:
+        pipeline = st.selectbox(
+            "Pipeline", here, format_func=lambda one: plain(one.name), key="summarize_pipeline"
+        )
+    state = views[pipeline.pipeline_id].state
+    version = dialogs.model_version_of(pipeline)
+    start = live.form_state(_START)
+    if start.done is not None:
+        st.query_params.from_dict({"run": start.done.result})
+        st.rerun()
+    settings = dialogs.stored_settings(pipeline)
+
+    def act(asked: RunAct) -> None:
+        if asked is RunAct.DEPLOY:
+            session.open_dialog("deploy", str(pipeline.pipeline_id))
+        elif asked is RunAct.START and version is not None:
+            live.submit(
+                lambda: current.run_actions.start(
+                    who,
+                    table_id=passport.table_id,
+                    pipeline=pipeline,
+                    model_version=version,
+                    workspace=room,
+                    replicas=settings.replicas if settings else 1,
+                ),
+                doing="Starting the run",
+                once=f"run:{passport.table_id}:{pipeline.pipeline_id}",
+                form=_START,
+            )
+
+    start_bar(
+        pipeline=pipeline.name,
+        state=(state.value.lower() if state else "asking the platform…"),
+        can_start=(
+            state in _READY
+            and version is not None
+            and fit_of(passport.columns).fits
+            and passport.rows > 0
+            and not start.is_busy
+        ),
+        can_deploy=state is PipelineState.NOT_DEPLOYED,
+        rows=passport.rows,
+        on_act=act,
+    )
+    if start.error is not None:
+        field_error(start.error.message, start.error.hint)
+    if version is not None and version.is_embedded:
+        st.markdown(f":small[:gray[:material/info: {md(strings.EMBEDDED_ENGINE)}]]")

@@ -1,0 +1,64 @@
+"""What a visitor does on the screens, in their words."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+ROW_PX = 38
+HEADER_PX = 36
+
+
+class Screens:
+    """One visitor in one browser page."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def go(self, path: str = "") -> None:
+        self.page.goto(f"{self.url}/{path}")
+
+    def open_from_rail(self, name: str) -> None:
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+        expect(self.heading(name)).to_be_visible()
+
+    def heading(self, name: str | re.Pattern[str]) -> Locator:
+        return self.page.get_by_role("heading", name=name, level=1)
+
+    def button(self, name: str | re.Pattern[str]) -> Locator:
+        return self.page.get_by_role("button", name=name)
+
+    def save(self) -> None:
+        self.widget("new_connection_save").get_by_role("button").click()
+
+    def field(self, name: str) -> Locator:
+        return self.page.get_by_role("textbox", name=name, exact=True)
+
+    def widget(self, key: str) -> Locator:
+        return self.page.locator(f".st-key-{key}")
+
+    def dialog(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
+    def close_dialog(self) -> None:
+        self.dialog().get_by_role("button", name="Close").click()
+        expect(self.dialog()).to_be_hidden()
+
+    def message(self, text: str | re.Pattern[str]) -> Locator:
+        return self.page.get_by_test_id("stToast").filter(has_text=text)
+
+    def cell(self, column: int, row: int) -> Locator:
+        """A table's cell; tables are drawn on a canvas, its cells stand in the hidden table."""
+        return self.page.get_by_test_id(f"glide-cell-{column}-{row}")
+
+    def press_name(self, table: str, row: int) -> None:
+        """Press the name in a row of a table."""
+        canvas = self.widget(table).get_by_test_id("data-grid-canvas")
+        canvas.click(position={"x": 60, "y": HEADER_PX + ROW_PX * row + ROW_PX // 2})
+
+    def choose(self, key: str, option: str) -> None:
+        """Choose an option of a select field by its text."""
+        self.widget(key).get_by_role("combobox").click()
+        self.page.get_by_role("option", name=option).click()

@@ -1,0 +1,110 @@
+"""The workshop's story, in a browser, on its real sample input."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.screens import Screens
+from tests.support.launcher import running_dashboard
+
+CONNECTION = "summary-sample-connection"
+ROOM = "workshop-workspace-summarization"
+RUNNING = re.compile(r"Running")
+
+
+@pytest.fixture
+def dashboard(tmp_path):
+    with running_dashboard(tmp_path) as running:
+        yield running
+
+
+def create_the_connection(screens: Screens) -> None:
+    screens.go()
+    screens.button("New connection").click()
+    expect(screens.heading("New connection")).to_be_visible()
+    sample = screens.button("Fill in the workshop's sample")
+    expect(sample).to_be_visible()
+    screens.save()
+    expect(screens.page.get_by_text("A connection needs a name.")).to_be_visible()
+    sample.click()
+    expect(screens.field("Name")).to_have_value(CONNECTION)
+    link = screens.field("Link").input_value()
+    screens.field("Link").fill("ftp://files.example.org/x.json")
+    screens.save()
+    wrong = screens.widget("bad_url")
+    expect(wrong).to_be_visible()
+    expect(screens.field("Name")).to_have_value(CONNECTION)
+    screens.field("Link").fill(link)
+    screens.page.get_by_text("Link it right away").click()
+    screens.save()
+    expect(screens.message(f"Saved {CONNECTION}.")).to_be_visible()
+
+
+def link_it_to_the_workspace(screens: Screens) -> None:
+    drawer = screens.dialog()
+    expect(drawer.get_by_text("only the parts that are safe to show")).to_be_visible()
+    links = drawer.get_by_test_id("stMultiSelect").get_by_role("combobox")
+    links.click()
+    screens.page.get_by_role("option", name=ROOM).click()
+    screens.page.keyboard.press("Escape")
+    screens.button("Save links").click()
+    expect(screens.message(f"linked to {ROOM}")).to_be_visible()
+    screens.close_dialog()
+
+
+def deploy(screens: Screens) -> None:
+    screens.open_from_rail("Pipelines")
+    screens.button("Deploy…").click()
+    expect(screens.dialog().get_by_text("1.25 CPU and 5 GiB")).to_be_visible()
+    screens.dialog().get_by_role("button", name="Deploy", exact=True).click()
+    card = screens.page.locator("[class*='st-key-pipeline_']").first
+    # Nothing is pressed from here on: the state moves by itself.
+    expect(card.get_by_text(RUNNING).first).to_be_visible(timeout=20_000)
+
+
+def summarize(screens: Screens) -> None:
+    screens.open_from_rail("Summarize")
+    # The connection linked last is the one that stands there.
+    expect(screens.page.get_by_role("combobox", name="Connection")).to_have_value(CONNECTION)
+    screens.widget("summarize_fetch").get_by_role("button").click()
+    expect(screens.page.get_by_text("Fits the model")).to_be_visible()
+    screens.button("Summarize 1 row").click()
+
+
+def read_the_summary(screens: Screens) -> None:
+    pane = screens.page.locator("[class*='st-key-pane_']")
+    expect(pane.get_by_text("business and employment-focused").last).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_text("picks sentences from the input").first).to_be_visible()
+
+
+def look_at_the_timing(screens: Screens) -> None:
+    screens.open_from_rail("Latency")
+    expect(screens.page.get_by_text("Where the time went")).to_be_visible()
+    expect(screens.page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def undeploy(screens: Screens) -> None:
+    screens.open_from_rail("Pipelines")
+    screens.page.locator("[class*='st-key-pipeline_']").get_by_role(
+        "button", name="Undeploy…"
+    ).click()
+    screens.dialog().get_by_role("button", name="Undeploy", exact=True).click()
+    card = screens.page.locator("[class*='st-key-pipeline_']").first
+    expect(card.get_by_text("Not deployed")).to_be_visible(timeout=15_000)
+
+
+def test_the_whole_story_from_an_empty_profile_within_a_minute(page: Page, dashboard):
+    began = time.monotonic()
+    screens = Screens(page, dashboard.url)
+    create_the_connection(screens)
+    link_it_to_the_workspace(screens)
+    deploy(screens)
+    summarize(screens)
+    read_the_summary(screens)
+    look_at_the_timing(screens)
+    undeploy(screens)
+    assert time.monotonic() - began <= 60
