@@ -1,0 +1,109 @@
+"""One replica's process: loads the models of a pipeline, answers one request at a time.
+
+Talks frames over stdin and stdout (see `frames`), ends as soon as stdin closes, whatever it is
+doing. It never opens a socket and never writes a file.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from json import loads
+from typing import TYPE_CHECKING, BinaryIO
+
+from dashboard.sandbox.engine.frames import encode, read_body
+from dashboard.sandbox.engine.runtimes import load_runtime
+from dashboard.sandbox.engine.runtimes.base import InputError, LoadError, StepSpec, check_artefact
+
+if TYPE_CHECKING:
+    from dashboard.sandbox.engine.frames import Message
+    from dashboard.sandbox.engine.runtimes.base import Runtime
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+def main() -> None:
+    """Run until stdin closes."""
+    out = _private_stdout()
+    inbox: queue.SimpleQueue[tuple[Message, int]] = queue.SimpleQueue()
+    threading.Thread(target=_read_for_ever, args=(inbox,), daemon=True).start()
+    loads_message, _ = inbox.get()
+    try:
+        runtimes = _load(loads_message)
+    except LoadError as exc:
+        _send(out, {"op": "failed", "reason": str(exc)})
+        sys.exit(1)
+    last_types = dict(runtimes[-1].output_types) if runtimes else {}
+    _send(out, {"op": "ready", "output_types": last_types})
+    while True:
+        request, read_ns = inbox.get()
+        _send(out, _answer(runtimes, request, read_ns))
+
+
+def _private_stdout() -> BinaryIO:
+    # A model that prints must not break the frames: file descriptor 1 becomes stderr.
+    private = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    return os.fdopen(private, "wb", buffering=0)
+
+
+def _read_for_ever(inbox: queue.SimpleQueue[tuple[Message, int]]) -> None:
+    stdin = os.fdopen(_STDIN, "rb", closefd=False)
+    while (body := read_body(stdin)) is not None:
+        started_ns = time.perf_counter_ns()
+        message = loads(body)
+        inbox.put((message, time.perf_counter_ns() - started_ns))
+    # sys.exit would wait for the inference in the main thread.
+    os._exit(0)
+
+
+def _load(message: Message) -> list[Runtime]:
+    # Set here and not at start: names such as LD_PRELOAD or PYTHONPATH then have no effect.
+    os.environ.update({str(name): str(value) for name, value in message["env"].items()})
+    runtimes = []
+    for fields in message["steps"]:
+        step = StepSpec(**fields)
+        check_artefact(step)
+        try:
+            runtimes.append(load_runtime(step))
+        except (ImportError, OSError, ValueError, RuntimeError, MemoryError) as exc:
+            sys.stderr.write(f"{type(exc).__name__}: {exc}\n")
+            raise LoadError(f"model '{step.model_name}' failed to load") from exc
+    return runtimes
+
+
+def _answer(runtimes: list[Runtime], request: Message, read_ns: int) -> Message:
+    elapsed_ns = [read_ns]
+    rows = request["rows"]
+    started_ns = time.perf_counter_ns()
+    time.sleep(request["wait_ms"] / 1000)
+    try:
+        for runtime in runtimes:
+            rows = runtime.predict(rows)
+            now_ns = time.perf_counter_ns()
+            elapsed_ns.append(now_ns - started_ns)
+            started_ns = now_ns
+    except InputError as exc:
+        where = "" if exc.row is None else f" in row {request['first_row'] + exc.row}"
+        return {"op": "refused", "id": request["id"], "status": 400, "error": f"{exc}{where}"}
+    except Exception as exc:  # noqa: BLE001  a model's bug fails the request, not the replica
+        sys.stderr.write(f"{type(exc).__name__}: {exc}\n")
+        error = f"the model failed with {type(exc).__name__}"
+        return {"op": "refused", "id": request["id"], "status": 500, "error": error}
+    return {"op": "answer", "id": request["id"], "outputs": rows, "elapsed_ns": elapsed_ns}
+
+
+def _send(out: BinaryIO, message: Message) -> None:
+    frame = memoryview(encode(message))
+    try:
+        while frame:
+            frame = frame[out.write(frame) :]
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The deployments of the sandbox, as processes. Lives in the server's event loop.
+
+Public: `Fleet`, and the plans it takes. Nothing here is stored: what should run is the store's
+business, and is handed in again after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dashboard.sandbox.capacity import Capacity
+from dashboard.sandbox.deployment import Deployment
+from dashboard.sandbox.errors import EngineError
+from dashboard.sandbox.logstore import Batch
+from dashboard.sandbox.memory_watch import resident_bytes
+from dashboard.sandbox.plans import DeploymentPlan, StepPlan
+from dashboard.sandbox.replica import Prediction
+from dashboard.sandbox.replica_set import FleetLimits, FleetSettings, Surroundings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dashboard.sandbox.logstore import LogStore
+    from dashboard.sandbox.status_tree import Json
+
+__all__ = ["DeploymentPlan", "Fleet", "FleetLimits", "Inference", "StepPlan"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """An answered and logged request.
+
+    Parameters
+    ----------
+    outputs
+        One mapping per input row, output column → value.
+    output_types
+        Output column → Arrow type name.
+    time_ms
+        Epoch ms, the same as in the log.
+    metadata
+        What all rows share: `last_model`, `pipeline_version`, `elapsed` (ns: reading, then one
+        per step), `dropped`, `partition` (the engine's pod).
+    """
+
+    outputs: Sequence[Mapping[str, Any]]  # Any: model output
+    output_types: Mapping[str, str]
+    time_ms: int
+    metadata: Mapping[str, Any]  # Any: the wire's metadata
+    plan: DeploymentPlan
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine pod that answered."""
+        return str(self.metadata["partition"])
+
+
+class Fleet:
+    """Deploys, watches and asks the engines.
+
+    Parameters
+    ----------
+    config
+        Read anew at each use: `wait_ms`, `startup_s`, `cpu`, `memory_gib`.
+    """
+
+    def __init__(
+        self,
+        *,
+        logs: LogStore,
+        config: FleetSettings,
+        clock: Callable[[], float],
+        limits: FleetLimits | None = None,
+    ) -> None:
+        self._logs = logs
+        self._clock = clock
+        self._limits = limits or FleetLimits()
+        self._surroundings = Surroundings(Capacity(config), config, self._limits)
+        self._deployments: dict[int, Deployment] = {}
+        self._requests: set[asyncio.Task[Inference]] = set()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to watch the engines' memory."""
+        self._watch = asyncio.create_task(self._watch_memory())
+
+    async def stop(self) -> None:
+        """End every engine; on return no process is left."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+            self._watch = None
+        await self.undeploy_all()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+
+    async def deploy(self, plan: DeploymentPlan) -> None:
+        """Accept `plan` and return at once; `status` tells how it goes.
+
+        A second plan for the same deployment id rolls over: the old replicas answer until all the
+        new ones are ready.
+        """
+        deployment = self._deployments.get(plan.deployment_id)
+        if deployment is None:
+            deployment = self._deployments[plan.deployment_id] = Deployment(self._surroundings)
+        deployment.roll_out(plan)
+
+    async def undeploy(self, deployment_id: int) -> None:
+        """End a deployment; on return its processes are gone. Unknown ids are ignored."""
+        deployment = self._deployments.pop(deployment_id, None)
+        if deployment is not None:
+            # A caller that goes away must not leave half of the processes behind.
+            await asyncio.shield(asyncio.ensure_future(deployment.stop()))
+
+    async def undeploy_all(self) -> None:
+        """End every deployment."""
+        await asyncio.gather(*(self.undeploy(each) for each in list(self._deployments)))
+
+    def status(self, deployment_id: int) -> Json | None:
+        """Return the wire's status tree, or None when nothing is deployed under this id."""
+        deployment = self._deployments.get(deployment_id)
+        return None if deployment is None else deployment.status()
+
+    def plan(self, deployment_id: int) -> DeploymentPlan | None:
+        """Return the plan whose replicas answer requests now, or None."""
+        deployment = self._deployments.get(deployment_id)
+        return None if deployment is None else deployment.plan
+
+    async def infer(
+        self,
+        deployment_id: int,
+        rows: Sequence[Mapping[str, Any]],  # Any: user data
+    ) -> Inference:
+        """Run the pipeline's models on `rows` (column → value), one replica for all of them.
+
+        The rows are in the log before this returns. Once accepted the request is carried out and
+        logged, even if the caller is cancelled.
+
+        Raises
+        ------
+        EngineError
+            400 when the rows do not fit the model, 404 when undeployed (meanwhile), 429 when the
+            queue is full, 500 when no engine runs or the model failed, 504 when it hung.
+        """
+        deployment = self._deployments.get(deployment_id)
+        if deployment is None:
+            raise EngineError(404, "the pipeline is not deployed")
+        request = asyncio.create_task(self._carry_out(deployment, rows))
+        self._requests.add(request)
+        request.add_done_callback(self._forget_request)
+        return await asyncio.shield(request)
+
+    async def _carry_out(
+        self, deployment: Deployment, rows: Sequence[Mapping[str, Any]]
+    ) -> Inference:
+        prediction = await deployment.infer(rows)
+        plan = prediction.plan
+        answer = Inference(
+            outputs=prediction.outputs,
+            output_types=prediction.output_types,
+            time_ms=int(self._clock() * 1000),
+            metadata=_metadata(prediction),
+            plan=plan,
+        )
+        if rows:
+            await self._logs.append(
+                Batch(
+                    topics=plan.topics,
+                    time_ms=answer.time_ms,
+                    rows=list(zip(rows, prediction.outputs, strict=True)),
+                    metadata=answer.metadata,
+                )
+            )
+        return answer
+
+    def _forget_request(self, request: asyncio.Task[Inference]) -> None:
+        self._requests.discard(request)
+        # Fetched here, too: nobody else does when the caller has gone.
+        if not request.cancelled():
+            request.exception()
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.memory_poll_s)
+            try:
+                await self._kill_the_too_large()
+            except OSError as exc:
+                log.warning("cannot read the engines' memory: %s", exc.strerror)
+
+    async def _kill_the_too_large(self) -> None:
+        limits = {
+            replica: limit_bytes
+            for deployment in self._deployments.values()
+            for replica, limit_bytes in deployment.replicas
+            if limit_bytes is not None and replica.is_alive
+        }
+        sizes = await resident_bytes([replica.pid for replica in limits])
+        for replica, limit_bytes in limits.items():
+            if sizes.get(replica.pid, 0) > limit_bytes:
+                replica.kill(out_of_memory=True)
+
+
+def _metadata(prediction: Prediction) -> dict[str, Any]:  # Any: the wire's metadata
+    steps = prediction.plan.steps
+    last_model = {"model_name": steps[-1].model_name, "model_sha": steps[-1].sha} if steps else {}
+    return {
+        "last_model": json.dumps(last_model, separators=(",", ":")),
+        "pipeline_version": prediction.plan.pipeline_version,
+        "elapsed": prediction.elapsed_ns,
+        "dropped": [],
+        "partition": prediction.engine,
+    }

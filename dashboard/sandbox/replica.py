@@ -1,0 +1,252 @@
+"""One engine process: start it, load it, ask it, watch its memory, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboard.sandbox.engine.frames import encode, receive
+from dashboard.sandbox.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dashboard.sandbox.engine.frames import Message
+    from dashboard.sandbox.plans import DeploymentPlan, StepPlan
+
+_WORKER_MODULE = "dashboard.sandbox.engine.worker"
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+#: What a worker gets of the server's environment, which may hold keys.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT")
+_STDERR_TAIL_BYTES = 8192
+#: A request is sent in pieces, so that one large one cannot hold the event loop.
+_CHUNK_ROWS = 256
+_OOM_EXIT_CODE = 137
+
+
+class ModelLoadError(Exception):
+    """The worker could not load its models; the text is the pod's reason."""
+
+
+class ReplicaGoneError(Exception):
+    """The process ended before it had answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A replica's answer to one request.
+
+    Parameters
+    ----------
+    outputs
+        One mapping per input row, output column → value.
+    elapsed_ns
+        Time to read the input, then one entry per step; the whole request's, not a row's.
+    output_types
+        Output column → Arrow type name.
+    engine
+        Name of the engine pod that answered.
+    plan
+        What that engine runs; during a roll-over not always what was deployed last.
+    """
+
+    outputs: list[dict[str, Any]]  # Any: model output
+    elapsed_ns: list[int]
+    output_types: Mapping[str, str]
+    engine: str
+    plan: DeploymentPlan
+
+
+class Replica:
+    """A worker process. Serves one request at a time; its owner sees to that."""
+
+    def __init__(self, process: Process, *, plan: DeploymentPlan, engine: str) -> None:
+        self.engine = engine
+        self._plan = plan
+        self.pid = process.pid
+        self.is_out_of_memory = False
+        self._process = process
+        self._output_types: Mapping[str, str] = {}
+        self._stderr_tail = bytearray()
+        self._stderr_reader = asyncio.create_task(self._read_stderr())
+        self._requests_sent = 0
+
+    @classmethod
+    async def spawn(cls, plan: DeploymentPlan, *, engine: str) -> Replica:
+        """Start a worker process for `plan`, in a session of its own."""
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            _WORKER_MODULE,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=_PACKAGE_ROOT,
+            env=environment,
+            start_new_session=True,
+        )
+        return cls(process, plan=plan, engine=engine)
+
+    @property
+    def is_alive(self) -> bool:
+        """True until the process has ended."""
+        return self._process.returncode is None
+
+    @property
+    def is_usable(self) -> bool:
+        """True while it may be asked. Its pipe closes a moment before its end is known."""
+        stdout = self._process.stdout
+        return self.is_alive and stdout is not None and not stdout.at_eof()
+
+    async def load(self) -> None:
+        """Load the plan's models.
+
+        Raises
+        ------
+        ModelLoadError
+            With the reason the worker gave, or the exit code when it died.
+        """
+        steps = [_step_message(step) for step in self._plan.steps]
+        try:
+            answer = await self._ask({"op": "load", "env": self._plan.environment, "steps": steps})
+        except ReplicaGoneError as exc:
+            raise ModelLoadError(self.end_reason) from exc
+        if answer["op"] != "ready":
+            raise ModelLoadError(str(answer["reason"]))
+        self._output_types = answer["output_types"]
+
+    async def predict(
+        self, rows: Sequence[Mapping[str, Any]], *, wait_ms: float, timeout_s: float
+    ) -> Prediction:
+        """Run the models on `rows`; a chunk that takes longer than `timeout_s` ends the replica.
+
+        Raises
+        ------
+        ReplicaGoneError
+            If the process died before it had answered everything.
+        EngineError
+            400 when the rows do not fit the model, 500 when the model failed, 504 when it hung.
+        """
+        outputs: list[dict[str, Any]] = []
+        elapsed_ns: list[int] = []
+        for first_row in range(0, len(rows), _CHUNK_ROWS):
+            answer = await self._ask_in_time(
+                {
+                    "op": "predict",
+                    "first_row": first_row,
+                    "rows": rows[first_row : first_row + _CHUNK_ROWS],
+                    "wait_ms": 0.0 if first_row else wait_ms,
+                },
+                timeout_s=timeout_s + wait_ms / 1000,
+            )
+            if answer["op"] == "refused":
+                raise EngineError(answer["status"], answer["error"])
+            outputs += answer["outputs"]
+            elapsed_ns = _sums(elapsed_ns, answer["elapsed_ns"])
+        return Prediction(outputs, elapsed_ns, self._output_types, self.engine, self._plan)
+
+    @property
+    def end_reason(self) -> str:
+        """Kubernetes' word for how the process ended."""
+        return "OOMKilled" if self.is_out_of_memory else "Error"
+
+    @property
+    def end_details(self) -> tuple[str, ...]:
+        """The exit code, as a container's state shows it."""
+        code = self._process.returncode
+        if self.is_out_of_memory:
+            code = _OOM_EXIT_CODE
+        elif code is not None and code < 0:
+            code = 128 - code
+        return (f"container terminated: {self.end_reason}, exit code {code}",)
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last words of the process, for whoever reads the sandbox's own log."""
+        return self._stderr_tail.decode("utf-8", "replace")
+
+    async def wait(self) -> None:
+        """Return when the process has ended and was reaped."""
+        await self._process.wait()
+
+    def kill(self, *, out_of_memory: bool = False) -> None:
+        """End the process at once."""
+        self.is_out_of_memory = self.is_out_of_memory or out_of_memory
+        self._signal(signal.SIGKILL)
+
+    async def stop(self, *, grace_s: float) -> None:
+        """End the process: ask, then kill. All its resources are freed on return."""
+        if self.is_alive:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), grace_s)
+        self.kill()
+        await self.wait()
+        self._stderr_reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._stderr_reader
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        # The only handle asyncio gives on the pipes' read ends; without it they wait for the
+        # garbage collector.
+        self._process._transport.close()  # type: ignore[attr-defined]  # see above
+
+    def _signal(self, number: signal.Signals) -> None:
+        if not self.is_alive:  # its number may belong to somebody else by now
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    async def _ask_in_time(self, message: Message, *, timeout_s: float) -> Message:
+        try:
+            return await asyncio.wait_for(self._ask(message), timeout_s)
+        except TimeoutError as exc:
+            # An abandoned request would block this replica for ever.
+            self.kill()
+            raise EngineError(
+                504, f"the model did not answer within {timeout_s:g} s; its engine is restarted"
+            ) from exc
+
+    async def _ask(self, message: Message) -> Message:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise ReplicaGoneError(self.engine)
+        self._requests_sent += 1
+        try:
+            stdin.write(encode({**message, "id": self._requests_sent}))
+            await stdin.drain()
+            return await receive(stdout)
+        except (asyncio.IncompleteReadError, OSError) as exc:
+            self.kill()  # should it only have closed its pipes
+            raise ReplicaGoneError(self.engine) from exc
+
+    async def _read_stderr(self) -> None:
+        stream = self._process.stderr
+        while stream is not None and (block := await stream.read(4096)):
+            self._stderr_tail += block
+            del self._stderr_tail[:-_STDERR_TAIL_BYTES]
+
+
+def _step_message(step: StepPlan) -> dict[str, Any]:  # Any: JSON
+    return {
+        "model_name": step.model_name,
+        "framework": step.framework,
+        "runtime": step.runtime,
+        "sha": step.sha,
+        "artefact": None if step.artefact is None else str(step.artefact),
+        "input_schema": step.input_schema,
+        "output_schema": step.output_schema,
+        "tensor_fields": step.tensor_fields,
+    }
+
+
+def _sums(left: list[int], right: list[int]) -> list[int]:
+    return [a + b for a, b in zip(left, right, strict=True)] if left else right

@@ -1,0 +1,1 @@
+"""The calls the sandbox answers, one module per area; `app.py` lists their paths."""

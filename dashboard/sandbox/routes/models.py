@@ -1,0 +1,153 @@
+"""Models: get, list, versions, configurations, and what happened at the upload."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from starlette.requests import Request
+
+from dashboard.sandbox import shapes
+from dashboard.sandbox.bodies import Body
+from dashboard.sandbox.context import Json, sandbox_of
+from dashboard.sandbox.routes.access import chosen_workspaces, my_model, my_model_version
+from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.workspaces import workspace_json
+from dashboard.sandbox.store import Row, Store
+
+_DEFAULT_LOG_LINES = 1000
+
+
+class ModelId(Body):
+    """A model."""
+
+    id: Id
+
+
+class Scope(Body):
+    """All workspaces, or one of them."""
+
+    workspace_id: Id | None = None
+    workspace_name: str | None = None
+
+
+class ConfigOfVersion(Body):
+    """A model *version*: the wire calls its id `model_id` here."""
+
+    model_id: Id
+
+
+class VersionId(Body):
+    """A model version."""
+
+    model_version_id: Id
+
+
+class UploadLogs(VersionId):
+    """How many of the last lines."""
+
+    lines: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+
+class NewConfig(VersionId):
+    """A configuration; what is left out stays as it was."""
+
+    runtime: str | None = None
+    tensor_fields: list[str] | None = None
+    filter_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    input_schema: str | None = None
+    output_schema: str | None = None
+    batch_config: str | None = None
+    dynamic_batching_config: dict[str, Json] | None = None
+    continuous_batching_config: dict[str, Json] | None = None
+    openai: dict[str, Json] | None = None
+
+
+def get_model(request: Request, body: ModelId) -> object:
+    """Return a model with its versions, newest first."""
+    store = sandbox_of(request).store
+    model = my_model(request, body.id)
+    workspace = store.workspaces.get(model["workspace_id"]) or {}
+    return _model_json(store, model, workspace, store.models.versions_of([model["id"]]))
+
+
+def list_models(request: Request, body: Scope) -> object:
+    """Return the models of one or all of the sender's workspaces, newest first."""
+    store = sandbox_of(request).store
+    workspaces = chosen_workspaces(request, body.workspace_id, body.workspace_name)
+    models = store.models.of_workspaces(list(workspaces))
+    versions = store.models.versions_of([row["id"] for row in models])
+    configs = store.models.configs_of([row["id"] for each in versions.values() for row in each])
+    return {
+        "models": [
+            {
+                "model": _model_json(store, row, workspaces[row["workspace_id"]], versions),
+                "workspace": workspace_json(workspaces[row["workspace_id"]]),
+                "model_versions": [
+                    shapes.rest_version(each, row, configs.get(each["id"]))
+                    for each in versions.get(row["id"], [])
+                ],
+            }
+            for row in models
+        ]
+    }
+
+
+def get_config(request: Request, body: ConfigOfVersion) -> object:
+    """Return the configuration that counts for a version."""
+    version, model = my_model_version(request, body.model_id)
+    store = sandbox_of(request).store
+    config = store.models.config_of(version["id"]) or store.models.add_config(version["id"], {})
+    return {"model_config": _config_json(store, config, version, model)}
+
+
+def insert_config(request: Request, body: NewConfig) -> object:
+    """Add a configuration; it keeps what the last one said and this one leaves out."""
+    version, model = my_model_version(request, body.model_version_id)
+    store = sandbox_of(request).store
+    before = store.models.config_of(version["id"])
+    kept = {} if before is None else _settings(before)
+    given = body.model_dump(exclude={"model_version_id"}, exclude_none=True)
+    config = store.models.add_config(version["id"], kept | given)
+    return {"model_config": _config_json(store, config, version, model)}
+
+
+def get_version(request: Request, body: VersionId) -> object:
+    """Return one version and its configuration."""
+    version, model = my_model_version(request, body.model_version_id)
+    config = sandbox_of(request).store.models.config_of(version["id"])
+    return {"model_version": shapes.rest_version(version, model, config)}
+
+
+def get_upload_logs(request: Request, body: UploadLogs) -> object:
+    """Return the last lines of what happened to an upload, oldest first."""
+    version, _ = my_model_version(request, body.model_version_id)
+    lines = _DEFAULT_LOG_LINES if body.lines is None else body.lines
+    return {"logs": sandbox_of(request).store.models.upload_log(version["id"], lines)}
+
+
+def _model_json(store: Store, model: Row, workspace: Row, versions: dict[int, list[Row]]) -> Row:
+    return {
+        "id": model["id"],
+        "name": model["name"],
+        "owner_id": model["owner_id"],
+        "workspace_id": model["workspace_id"],
+        "workspace": {"id": workspace["id"], "name": workspace["name"]},
+        "created_at": model["created_at"],
+        "updated_at": model["updated_at"],
+        "models": [
+            shapes.inline_version(store, each, model, workspace)
+            for each in versions.get(model["id"], [])
+        ],
+    }
+
+
+def _config_json(store: Store, config: Row, version: Row, model: Row) -> Row:
+    workspace = store.workspaces.get(model["workspace_id"]) or {}
+    inline = shapes.inline_version(store, version, model, workspace)
+    return shapes.rest_config(config) | {"model": inline}
+
+
+def _settings(config: Row) -> Row:
+    kept = shapes.rest_config(config)
+    return {name: kept[name] for name in kept if name not in ("id", "model_version_id")}

@@ -1,0 +1,189 @@
+"""The upload of models: one multipart request, then a conversion in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
+
+from dashboard.sandbox.bodies import Body, check, parse_json
+from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
+from dashboard.sandbox.conversion import (
+    RUNNABLE_FRAMEWORKS,
+    BadArchive,
+    convert,
+    inspect,
+)
+from dashboard.sandbox.errors import BadRequest, WireError, json_answer
+from dashboard.sandbox.routes.access import member_workspace
+from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.store import Row
+from dashboard.sandbox.store.models import PENDING
+
+LARGEST_UPLOAD_BYTES = 4 * 1024**3
+_CHUNK_BYTES = 1024 * 1024
+_NAME = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
+_NATIVE_RUNTIMES = {"onnx": "onnx", "tensorflow": "tensorflow"}
+
+
+class Conversion(Body):
+    """What kind of model it is and what it is to run on."""
+
+    framework: Annotated[str, Field(min_length=1, max_length=100)]
+    arch: str = "x86"
+    accel: Json = "none"
+    python_version: str | None = None
+    requirements: list[str] = Field(default_factory=list)
+    framework_config: dict[str, Json] | None = None
+
+
+class Metadata(Body):
+    """The first part of an upload."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    workspace_id: Id
+    visibility: Literal["private", "public"] = "private"
+    conversion: Conversion
+    input_schema: str | None = None
+    output_schema: str | None = None
+
+
+async def upload(request: Request) -> Response:
+    """Take a model that an engine runs as it is."""
+    return await _take(request, 200)
+
+
+async def upload_and_convert(request: Request) -> Response:
+    """Take a model that must be converted first."""
+    return await _take(request, 202)
+
+
+async def _take(request: Request, status: int) -> Response:
+    sandbox = sandbox_of(request)
+    _limit(request)
+    try:
+        form = await request.form(max_files=1, max_fields=4, max_part_size=_CHUNK_BYTES)
+    except HTTPException as exc:
+        raise BadRequest(f"body: {exc.detail}") from exc
+    try:
+        metadata, file = await _metadata(form.get("metadata")), form.get("file")
+        if not isinstance(file, UploadFile):
+            raise BadRequest("file: the upload has no file")
+        await run_in_threadpool(member_workspace, request, metadata.workspace_id)
+        owner_id = user_of(request).user_id
+        version = await run_in_threadpool(_keep, sandbox, metadata, file, owner_id)
+    finally:
+        await form.close()
+    start_conversion(sandbox, version)
+    returning = {"id": version["model_pk"], "models": [{"id": version["id"]}]}
+    return json_answer({"insert_models": {"returning": [returning]}}, status)
+
+
+def start_conversion(sandbox: Sandbox, version: Row) -> None:
+    """Convert a version in the background."""
+    task = asyncio.create_task(asyncio.to_thread(convert, sandbox.store, version))
+    sandbox.background.add(task)
+    task.add_done_callback(sandbox.background.discard)
+
+
+def _limit(request: Request) -> None:
+    """Refuse a body that is too large, by what it says of itself or as it arrives."""
+    too_large = WireError(400, f"file: is larger than {LARGEST_UPLOAD_BYTES >> 30} GiB")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > LARGEST_UPLOAD_BYTES:
+        raise too_large
+    receive = request._receive  # the form parser takes no limit for files
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > LARGEST_UPLOAD_BYTES:
+            raise too_large
+        return message
+
+    request._receive = counted  # as above
+
+
+async def _metadata(part: UploadFile | str | None) -> Metadata:
+    if part is None:
+        raise BadRequest("metadata: the upload has no metadata")
+    text = part.encode(errors="surrogateescape") if isinstance(part, str) else await part.read()
+    metadata = check(Metadata, parse_json(text))
+    if not _NAME.fullmatch(metadata.name):
+        raise BadRequest("name: must be letters, digits and dashes, with no dash at either end")
+    for field in ("input_schema", "output_schema"):
+        _check_base64(field, getattr(metadata, field))
+    return metadata
+
+
+def _check_base64(field: str, text: str | None) -> None:
+    try:
+        base64.b64decode(text or "", validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadRequest(f"{field}: is not base64") from exc
+
+
+def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str) -> Row:
+    """Store the file and its version. The version exists only once its file is complete."""
+    models = sandbox.store.models
+    draft = models.draft_path()
+    framework = metadata.conversion.framework
+    try:
+        size_bytes, sha = _copy(file, draft)
+        if framework in RUNNABLE_FRAMEWORKS:
+            inspect(draft)
+        with sandbox.store.database.transaction():
+            version = models.add_version(
+                metadata.workspace_id,
+                metadata.name,
+                owner_id=owner_id,
+                version={
+                    "sha": sha,
+                    "size_bytes": size_bytes,
+                    "file_name": Path(file.filename or "model").name[:255],
+                    "status": PENDING,
+                    "visibility": metadata.visibility,
+                    "framework": framework,
+                    "conversion": metadata.conversion.model_dump(),
+                },
+            )
+            models.add_config(
+                version["id"],
+                {
+                    "runtime": _NATIVE_RUNTIMES.get(framework, "flight"),
+                    "input_schema": metadata.input_schema,
+                    "output_schema": metadata.output_schema,
+                },
+            )
+            models.log(version["id"], f"Received {size_bytes:,} bytes.")
+            models.keep(draft, version["id"])
+    except BadArchive as exc:
+        raise BadRequest(f"file: {exc}") from exc
+    finally:
+        draft.unlink(missing_ok=True)
+    return version
+
+
+def _copy(file: UploadFile, target: Path) -> tuple[int, str]:
+    """Write an upload to `target` and return its size and the hex sha256 of its bytes."""
+    digest = hashlib.sha256()
+    size_bytes = 0
+    with target.open("xb") as written:
+        while chunk := file.file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size_bytes += written.write(chunk)
+    return size_bytes, digest.hexdigest()

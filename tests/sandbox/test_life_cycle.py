@@ -1,0 +1,218 @@
+"""The sandbox as a process: start, port, lock, restart, and every way to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from tests.support.sandbox import REPOSITORY, client, running_sandbox, start, stop, wait_until_ready
+from tests.support.waiting import is_running, wait_until
+
+
+def refused(data_dir, *flags, env=None) -> tuple[int, str]:
+    """Run a sandbox that must not start; return its status and what it said on stderr."""
+    command = [sys.executable, "-m", "dashboard.sandbox", "--data-dir", str(data_dir), *flags]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def create(sandbox, name: str) -> None:
+    with client(sandbox) as http:
+        body = {"name": name, "type": "HTTP", "details": {"url": "u"}}
+        http.post("/v1/api/connections/create", json=body).raise_for_status()
+
+
+def deployed_status(http) -> int:
+    name = {"name": "hf-summarizer-1"}
+    return int(http.post("/v1/api/status/get_deployment", json=name).status_code)
+
+
+def test_the_ready_line_the_port_and_the_private_files(tmp_path):
+    with running_sandbox(tmp_path / "d") as sandbox:
+        port = (tmp_path / "d" / "port").read_text()
+        assert sandbox.url == f"http://127.0.0.1:{port}"
+        assert httpx.get(f"{sandbox.url}/_sandbox/health", trust_env=False).status_code == 200
+        for path in (tmp_path / "d").rglob("*"):
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+        account = json.loads((tmp_path / "d" / "credentials.json").read_text())
+        assert set(account) == {"username", "password"}
+
+
+def test_kill_9_loses_nothing_and_what_was_deployed_is_deployed_again(tmp_path):
+    with running_sandbox(tmp_path) as sandbox, client(sandbox) as http:
+        create(sandbox, "kept")
+        body = {"deploy_id": "hf-summarizer", "pipeline_version_pk_id": 1, "engine_config": {}}
+        assert http.post("/v1/api/pipelines/deploy", json=body).json() == {"id": 1}
+        account = sandbox.password
+        token = http.headers["Authorization"]
+        sandbox.process.kill()
+        sandbox.process.wait()
+    with running_sandbox(tmp_path) as again, client(again) as http:
+        assert (again.url, again.password) == (sandbox.url, account)
+        http.headers["Authorization"] = token
+        listed = http.post("/v1/api/connections/list", json={}).json()["connections"]
+        assert listed[-1]["name"] == "kept"
+        assert deployed_status(http) == 200
+
+
+@pytest.mark.parametrize("way", ["pipe", "terminate"])
+def test_it_ends_within_a_second_and_leaves_no_engine(tmp_path, way):
+    with running_sandbox(tmp_path) as sandbox, client(sandbox) as http:
+        body = {"deploy_id": "hf-summarizer", "pipeline_version_pk_id": 1, "engine_config": {}}
+        http.post("/v1/api/pipelines/deploy", json=body).raise_for_status()
+        running = lambda: http.post(  # noqa: E731  # used once, just below
+            "/v1/api/status/get_deployment", json={"name": "hf-summarizer-1"}
+        ).json()["status"]
+        wait_until(lambda: running() == "Running", within_s=20, what="the pipeline runs")
+        engines = children_of(sandbox.process.pid)
+        assert engines
+        began = time.monotonic()
+        if way == "pipe":
+            assert sandbox.process.stdin is not None
+            sandbox.process.stdin.close()
+        else:
+            sandbox.process.send_signal(signal.SIGTERM)
+        assert sandbox.process.wait(10) == 0
+        limit_s = 1.0 if way == "pipe" else 5.0
+        assert time.monotonic() - began < limit_s
+        wait_until(
+            lambda: not any(map(is_running, engines)), within_s=1, what="the engines are gone"
+        )
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that `pid` started."""
+    found = subprocess.run(
+        ["/usr/bin/env", "ps", "-o", "pid=", "--ppid", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [int(word) for word in found.stdout.split()]
+
+
+def test_one_data_folder_has_one_owner(tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        status, said = refused(tmp_path)
+    assert status == 3
+    assert said.count("\n") == 1
+    assert f"another sandbox (process {sandbox.process.pid}) is using" in said
+
+
+def test_a_successor_waits_for_the_last_owner_to_leave(tmp_path):
+    first = start(tmp_path)
+    wait_until_ready(first)
+    second = start(tmp_path)
+    stop(first)
+    try:
+        assert wait_until_ready(second).startswith("http://127.0.0.1:")
+    finally:
+        stop(second)
+
+
+def test_a_kept_port_that_is_taken_is_replaced_and_the_samples_move_along(tmp_path):
+    with running_sandbox(tmp_path) as sandbox:
+        old = int((tmp_path / "port").read_text())
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", old))
+        other.listen()
+        process = start(tmp_path)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        try:
+            url = wait_until_ready(process)
+            assert url != sandbox.url
+            assert said.startswith(f"port {old} is used by another program")
+            account = json.loads((tmp_path / "credentials.json").read_text())
+            moved = type(sandbox)(url, account["username"], account["password"], tmp_path, process)
+            with client(moved) as http:
+                listed = http.post("/v1/api/connections/list", json={}).json()["connections"]
+                assert listed[-1]["details"]["url"].startswith(f"{url}/_sandbox/samples/")
+        finally:
+            stop(process)
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_one_sentence(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, said = refused(tmp_path, "--port", str(port))
+    assert status == 3
+    assert said.startswith(f"The sandbox cannot start: port {port} on 127.0.0.1 cannot be used")
+    assert said.count("\n") == 1
+
+
+def test_a_lost_key_is_one_sentence_and_a_failure(tmp_path):
+    with running_sandbox(tmp_path):
+        pass
+    (tmp_path / "key").unlink()
+    status, said = refused(tmp_path)
+    assert status == 3
+    assert said.startswith("The sandbox cannot start: the key")
+    assert said.count("\n") == 1
+    assert not (tmp_path / "key").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--host", "192.0.2.1"),
+        ("--host", "example.com"),
+        ("--port", "70000"),
+        ("--seed", "other"),
+        ("--wait-ms", "-1"),
+        ("--wait-ms", "nan"),
+    ],
+)
+def test_a_wrong_flag_is_refused(tmp_path, flags):
+    status, said = refused(tmp_path, *flags)
+    assert status == 2
+    assert flags[0] in said
+
+
+def test_flags_reach_the_settings(tmp_path):
+    flags = ("--wait-ms", "120", "--startup-s", "0.5")
+    with running_sandbox(tmp_path, seed="empty", flags=flags) as sandbox:
+        health = httpx.get(f"{sandbox.url}/_sandbox/health", trust_env=False).json()
+        assert (health["wait_ms"], health["startup_s"]) == (120, 0.5)
+        with client(sandbox) as http:
+            assert http.post("/v1/api/workspaces/list", json={}).json() == {"workspaces": []}
+
+
+def test_a_kept_alive_client_does_not_wait_for_delayed_packets(tmp_path):
+    with running_sandbox(tmp_path, seed="empty") as sandbox, client(sandbox) as http:
+        elapsed_ms = []
+        for _ in range(20):
+            answer = http.post("/v1/api/connections/list", json={})
+            elapsed_ms.append(answer.elapsed.total_seconds() * 1000)
+    # With Nagle's algorithm on, every one of them takes 40 ms.
+    assert min(elapsed_ms) < 25
+
+
+def test_a_truncated_answer_breaks_at_the_client(tmp_path):
+    with running_sandbox(tmp_path, seed="empty") as sandbox, client(sandbox) as http:
+        fault = {"route": "/v1/api/connections/list", "times": 1, "truncate": True}
+        http.post("/_sandbox/faults", json=fault).raise_for_status()
+        with pytest.raises(httpx.RemoteProtocolError):
+            http.post("/v1/api/connections/list", json={})
+        assert http.post("/v1/api/connections/list", json={}).status_code == 200

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dashboard.sandbox.errors import EngineError
+from dashboard.sandbox.tables import (
+    Selection,
+    flat_rows,
+    nested_rows,
+    rows_from_json,
+    to_json,
+)
+
+METADATA = {
+    "last_model": '{"model_name":"m","model_sha":"s"}',
+    "pipeline_version": "v",
+    "elapsed": [1, 2],
+    "dropped": [],
+    "partition": "engine-a",
+}
+ALL = [
+    "time",
+    "in.a",
+    "in.inputs",
+    "out.summary_text",
+    "anomaly.count",
+    "metadata.last_model",
+    "metadata.pipeline_version",
+    "metadata.elapsed",
+    "metadata.dropped",
+    "metadata.partition",
+]
+
+
+def selection(*include: str, exclude: tuple[str, ...] = (), separator: str = ".") -> Selection:
+    pairs = [("dataset[]", each) for each in include]
+    pairs += [("dataset.exclude[]", each) for each in exclude]
+    return Selection.from_query([*pairs, ("dataset.separator", separator)])
+
+
+def columns(chosen: Selection) -> list[str]:
+    (row,) = flat_rows(
+        [{"inputs": "text", "a": 1}],
+        [{"summary_text": "t"}],
+        time_ms=7,
+        metadata=METADATA,
+        selection=chosen,
+    )
+    return list(row)
+
+
+def test_the_columns_stand_in_the_order_of_the_wire():
+    assert columns(selection("*")) == ALL
+
+
+def test_the_sdks_default_leaves_the_metadata_out():
+    assert columns(selection("*", exclude=("metadata",))) == ALL[:5]
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "expected"),
+    [
+        (("out",), (), ["out.summary_text"]),
+        (("time", "in.inputs"), (), ["time", "in.inputs"]),
+        (("metadata",), (), ALL[5:]),
+        (("*", "metadata.elapsed"), ("metadata",), [*ALL[:5], "metadata.elapsed"]),
+        (("*",), ("in", "metadata"), ["time", "out.summary_text", "anomaly.count"]),
+        (("in",), ("in.a",), ["in.inputs"]),
+        (("in", "out"), ("in", "out"), []),
+        (("in.input",), (), []),
+        (("nothing",), (), []),
+    ],
+)
+def test_the_closer_of_include_and_exclude_decides(include, exclude, expected):
+    assert columns(selection(*include, exclude=exclude)) == expected
+
+
+def test_another_separator_joins_the_names():
+    assert columns(selection("in", "out_summary_text", separator="_")) == [
+        "in_a",
+        "in_inputs",
+        "out_summary_text",
+    ]
+
+
+def test_without_a_separator_the_records_are_nested():
+    (row,) = nested_rows(
+        [{"inputs": "text"}],
+        [{"summary_text": "t"}],
+        time_ms=7,
+        metadata=METADATA,
+        selection=Selection.from_query([]),
+    )
+    assert row == {
+        "time": 7,
+        "in": {"inputs": "text"},
+        "out": {"summary_text": "t"},
+        "anomaly": {"count": 0},
+        "metadata": METADATA,
+    }
+
+
+def test_a_column_that_some_rows_lack_is_null_there():
+    rows = flat_rows(
+        [{"inputs": "a", "b": 1}, {"inputs": "c"}],
+        [{}, {}],
+        time_ms=7,
+        metadata={},
+        selection=selection("in"),
+    )
+    assert rows == [{"in.b": 1, "in.inputs": "a"}, {"in.b": None, "in.inputs": "c"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"[]", []),
+        (b"{}", []),
+        (b'[{"a":1}]', [{"a": 1}]),
+        (b'{"a":1}', [{"a": 1}]),
+        (b'{"a":[1,2],"b":["x","y"]}', [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]),
+        (b'{"tensor":[[1.0,2.0]]}', [{"tensor": [1.0, 2.0]}]),
+    ],
+)
+def test_json_bodies_become_rows(body, rows):
+    assert rows_from_json(body) == rows
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"nope", b"\xff\xfe", b"3", b'"text"', b"[1]", b"[[1]]", b'{"a":[1],"b":[]}',
+     b"[" * 100_000],
+)  # fmt: skip
+def test_other_bodies_are_a_400(body):
+    with pytest.raises(EngineError) as caught:
+        rows_from_json(body)
+    assert caught.value.status == 400
+
+
+def test_nan_and_infinity_become_null():
+    text = to_json([{"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": -float("inf")}}])
+    assert json.loads(text) == [{"a": None, "b": [1.5, None], "c": {"d": None}}]
+    assert b"NaN" not in text

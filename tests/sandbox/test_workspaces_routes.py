@@ -1,0 +1,81 @@
+"""Workspaces and who is in them."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def create(platform, name="ws", as_user=""):
+    return platform.post("workspaces/create", {"workspace_name": name}, as_user=as_user)
+
+
+def listed(platform, as_user=""):
+    return platform.post("workspaces/list", as_user=as_user).json()["workspaces"]
+
+
+def test_a_created_workspace_is_listed_with_all_the_sdk_requires(empty):
+    workspace_id = create(empty).json()["workspace_id"]
+    (item,) = listed(empty)
+    assert item["id"] == workspace_id
+    assert (item["name"], item["archived"], item["models"], item["pipelines"]) == (
+        "ws",
+        False,
+        [],
+        [],
+    )
+    assert item["users"] == [{"user_id": item["created_by"]}]
+
+
+def test_a_duplicate_name_is_refused(empty):
+    create(empty)
+    assert create(empty).status_code == 400
+    assert len(listed(empty)) == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"workspace_name": ""}, {"workspace_name": 3}])
+def test_a_bad_name_is_a_400_that_names_the_field(empty, body):
+    answer = empty.post("workspaces/create", body)
+    assert answer.status_code == 400
+    assert answer.json()["msg"].startswith("workspace_name:")
+
+
+def test_people_see_only_the_workspaces_they_are_in(empty):
+    ann = empty.invite("ann@example.com")
+    mine = create(empty, "mine").json()["workspace_id"]
+    create(empty, "theirs", as_user="ann@example.com")
+    assert [each["name"] for each in listed(empty)] == ["mine"]
+    assert [each["name"] for each in listed(empty, "ann@example.com")] == ["theirs"]
+    body = {"workspace_id": mine, "user_id": ann, "user_type": "collaborator", "url": "x"}
+    assert empty.post("workspaces/add_user", body).status_code == 200
+    assert [each["name"] for each in listed(empty, "ann@example.com")] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("connections/list", {}),
+        ("models/list", {}),
+        ("pipelines/list_pipelines", {}),
+        ("pipelines/create", {"pipeline_id": "p"}),
+    ],
+)
+def test_a_strangers_workspace_is_a_403_and_a_missing_one_a_404(empty, path, body):
+    empty.invite("ann@example.com")
+    theirs = create(empty, "theirs", as_user="ann@example.com").json()["workspace_id"]
+    assert empty.post(path, body | {"workspace_id": theirs}).status_code == 403
+    assert empty.post(path, body | {"workspace_id": 99}).status_code == 404
+
+
+def test_only_an_owner_adds_people(empty):
+    ann = empty.invite("ann@example.com")
+    bob = empty.invite("bob@example.com")
+    workspace_id = create(empty).json()["workspace_id"]
+    empty.post(
+        "workspaces/add_user",
+        {"workspace_id": workspace_id, "user_id": ann, "user_type": "collaborator"},
+    )
+    body = {"workspace_id": workspace_id, "user_id": bob, "user_type": "owner"}
+    assert empty.post("workspaces/add_user", body, as_user="ann@example.com").status_code == 403
+    assert empty.post("workspaces/add_user", body).status_code == 200
+    assert empty.post("workspaces/add_user", body | {"user_id": "nobody"}).status_code == 404
+    assert empty.post("workspaces/add_user", body | {"user_type": "king"}).status_code == 400
