@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import streamlit as st
 
-from components.text import md
+from components.text import ago, md
 from dashboard.errors import DashboardError, UnexpectedAnswer
 
 
@@ -43,23 +43,46 @@ def error_panel(
         if error.hint:
             st.markdown(md(error.hint))
         with st.container(horizontal=True):
-            if can_start:
-                st.button(
-                    "Start it again",
-                    type="primary",
-                    icon=":material/restart_alt:",
-                    key=f"{key}_start_again",
-                    on_click=on_way_back,
-                    args=(WayBack.START_AGAIN,),
-                )
-            st.button(
-                "Try once more",
-                type="secondary" if can_start else "primary",
-                key=f"{key}_try_again",
-                on_click=on_way_back,
-                args=(WayBack.TRY_AGAIN,),
-            )
+            _ways(key=key, can_start=can_start, on_way_back=on_way_back)
         with st.expander("For the person who looks after this", type="compact"):
             st.markdown(f"Kind: {md(type(error).__name__)}")
             if isinstance(error, UnexpectedAnswer):
                 st.markdown(f"Error id: {md(error.error_id)}. The log has the rest.")
+
+
+def stale_notice(
+    *,
+    title: str,
+    message: str,
+    hint: str,
+    age_s: float,
+    can_start: bool,
+    on_way_back: Callable[[WayBack], None],
+) -> None:
+    """Say above a page that it shows what was known `age_s` seconds ago, and why."""
+    with (
+        st.container(border=True, key="stale_notice"),
+        st.container(horizontal=True, vertical_alignment="center"),
+    ):
+        told = f"**:red[:material/cloud_off:] {md(title)}** {md(message)} {md(hint)}"
+        st.markdown(f"{told} :gray[Shown is what was known {ago(age_s)}.]", width="stretch")
+        _ways(key="stale", can_start=can_start, on_way_back=on_way_back)
+
+
+def _ways(*, key: str, can_start: bool, on_way_back: Callable[[WayBack], None]) -> None:
+    if can_start:
+        st.button(
+            "Start it again",
+            type="primary",
+            icon=":material/restart_alt:",
+            key=f"{key}_start_again",
+            on_click=on_way_back,
+            args=(WayBack.START_AGAIN,),
+        )
+    st.button(
+        "Try once more",
+        type="secondary" if can_start else "primary",
+        key=f"{key}_try_again",
+        on_click=on_way_back,
+        args=(WayBack.TRY_AGAIN,),
+    )

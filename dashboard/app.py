@@ -14,7 +14,7 @@ import streamlit as st  # noqa: E402 - after the path line above
 
 from components import frame  # noqa: E402
 from dashboard import live, navigation, runtime, session  # noqa: E402
-from dashboard.views import dialogs, rail  # noqa: E402
+from dashboard.views import dialogs, rail, ways_back  # noqa: E402
 
 st.set_page_config(
     page_title="Wallaroo dashboard",
@@ -32,7 +32,10 @@ frame.mark()
 page = st.navigation(navigation.build_pages())
 navigation.go_where_asked()
 rail.draw()
+above = st.container()
 page.run()
+with above:
+    ways_back.show_stale()
 dialogs.draw()
 live.tell_news()
 live.follow()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+#: Screens beyond the first one: plotly, pandas and Arrow come with them.
+_LATER_IMPORTS = (
+    "components.latency_charts",
+    "components.latency_figures",
+    "dashboard.views.connection",
+    "dashboard.views.run_reading",
+    "dashboard.views.table_choice",
+)
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -95,7 +104,7 @@ def _lifespan(
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
         try:
-            await to_thread.run_sync(runtime.start, settings)
+            await to_thread.run_sync(partial(runtime.start, settings, later_imports=_LATER_IMPORTS))
         except (DashboardError, VaultError, OSError) as exc:
             # The terminal gets the sentence; the traceback is for the log file.
             _LOG.info("the dashboard did not start", exc_info=exc)

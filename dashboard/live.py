@@ -31,6 +31,8 @@ def read(query: Query[T], *, wait: bool = True) -> Read[T]:
     known = runtime.current().reads.get(query, wait_s=session.read_budget_s() if wait else 0.0)
     if known.is_loading:
         session.follow(query.key)
+    if known.error is not None and known.value is not None:
+        session.note_stale(known.error, known.age_s)
     return known
 
 

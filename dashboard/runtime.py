@@ -6,10 +6,11 @@ do not exist before the first page and die when somebody clears them.
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -83,8 +84,9 @@ class Place:
 class Runtime:
     """Builds the services and owns everything that must be stopped."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, later_imports: Sequence[str] = ()) -> None:
         self.settings = settings
+        self._later_imports = later_imports
         self._stopping = threading.Event()
         self._page_drawn = threading.Event()
         self._signed_in = threading.Event()
@@ -186,9 +188,7 @@ class Runtime:
     def place(self) -> Place:
         """Where the dashboard works, and whether it answers."""
         if self._sandbox is None:
-            return Place(
-                is_sandbox=False, url=self.settings.url, down_since=None, wait_ms=0.0
-            )
+            return Place(is_sandbox=False, url=self.settings.url, down_since=None, wait_ms=0.0)
         return Place(
             is_sandbox=True,
             url=self._sandbox.url,
@@ -254,7 +254,14 @@ class Runtime:
                 self._signed_in.set()
                 self.reads.invalidate(LOCAL_KEY)
                 self.runs.resume_all()
+                self._warm_up()
                 return
+
+    def _warm_up(self) -> None:
+        """Import what the pages need later, so that no click waits for it."""
+        for name in self._later_imports:
+            if not self._stopping.is_set():
+                importlib.import_module(name)
 
     def _account(self) -> Account:
         if self._sandbox is None:
@@ -328,10 +335,17 @@ def _not_answering() -> PlatformUnreachable:
 _runtime: Runtime | None = None
 
 
-def start(settings: Settings) -> Runtime:
-    """Build and start the runtime; there is one per process."""
+def start(settings: Settings, *, later_imports: Sequence[str] = ()) -> Runtime:
+    """Build and start the runtime; there is one per process.
+
+    Parameters
+    ----------
+    later_imports
+        Modules of the pages to import once the platform is there: the first click on a page
+        should not have to.
+    """
     global _runtime  # noqa: PLW0603 - the one object of the process, see the module's docstring
-    _runtime = Runtime(settings)
+    _runtime = Runtime(settings, later_imports=later_imports)
     _runtime.start()
     return _runtime
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from dashboard.errors import DashboardError
+
 _READ_UNTIL = "_read_until"
 _FOLLOWED = "_followed"
 _FOLLOWED_JOBS = "_followed_jobs"
@@ -22,6 +24,7 @@ _DIALOG = "_dialog"
 _SUBMITTED = "_submitted"
 _TARGET = "_target"
 _DRAWN = "_drawn_forms"
+_STALE = "_stale"
 _RUN = "_run"
 
 #: How long one script run may wait, all reads together, before it draws skeletons.
@@ -34,6 +37,7 @@ def begin_run() -> None:
     st.session_state[_FOLLOWED] = []
     st.session_state[_FOLLOWED_JOBS] = []
     st.session_state[_DRAWN] = []
+    st.session_state[_STALE] = None
 
 
 def read_budget_s() -> float:
@@ -50,6 +54,17 @@ def follow(key: tuple[Any, ...]) -> None:
 def followed() -> list[tuple[Any, ...]]:
     """Keys of the reads under way that this run has drawn."""
     return list(st.session_state.get(_FOLLOWED, []))
+
+
+def note_stale(error: DashboardError, age_s: float) -> None:
+    """Note that this run shows something read `age_s` ago, because a newer read failed."""
+    st.session_state[_STALE] = (error.title, error.message, error.hint, age_s)
+
+
+def stale() -> tuple[str, str, str, float] | None:
+    """Title, message and hint of why this run shows something old, and its age in s."""
+    noted: tuple[str, str, str, float] | None = st.session_state.get(_STALE)
+    return noted
 
 
 def follow_job(job_id: str) -> None:

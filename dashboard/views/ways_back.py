@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.error_panel import WayBack, error_panel
-from dashboard import runtime
+from components.error_panel import WayBack, error_panel, stale_notice
+from dashboard import runtime, session
 from dashboard.errors import DashboardError
 
 
@@ -11,6 +11,22 @@ def show(error: DashboardError, *, what: str, key: str) -> None:
     """Draw the error state: `what` cannot be shown, such as `your connections`."""
     can_start = runtime.current().place().can_start
     error_panel(error, what=what, key=key, can_start=can_start, on_way_back=_take)
+
+
+def show_stale() -> None:
+    """Say above the page, if it shows something old, that it does and why."""
+    noted = session.stale()
+    if noted is None:
+        return
+    title, message, hint, age_s = noted
+    stale_notice(
+        title=title,
+        message=message,
+        hint=hint,
+        age_s=age_s,
+        can_start=runtime.current().place().can_start,
+        on_way_back=_take,
+    )
 
 
 def _take(chosen: WayBack) -> None:

@@ -93,11 +93,15 @@ def test_a_sandbox_that_dies_comes_back_by_itself_and_then_by_a_button(page: Pag
     second = sandbox_pid(dashboard)
     assert second != first
     os.kill(second, signal.SIGKILL)
-    screens.go("workspaces")
+    # A page that was read before shows what was known; one that was not shows why it cannot.
     expect(page.get_by_text("The sandbox is not answering")).to_be_visible(timeout=20_000)
+    expect(screens.widget("connections_table")).to_be_visible()
+    screens.open_from_rail("Latency")
+    expect(page.get_by_text("The sandbox is not answering").first).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Traceback")).to_have_count(0)
-    screens.button("Start it again").click()
+    screens.button("Start it again").first.click()
     expect(screens.message("The sandbox is running again")).to_be_visible(timeout=20_000)
+    screens.open_from_rail("Workspaces")
     expect(screens.widget("workspaces_table")).to_be_visible()
 
 

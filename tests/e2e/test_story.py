@@ -76,8 +76,10 @@ def summarize(screens: Screens) -> None:
 
 
 def read_the_summary(screens: Screens) -> None:
-    pane = screens.page.locator("[class*='st-key-pane_']")
-    expect(pane.get_by_text("business and employment-focused").last).to_be_visible(timeout=20_000)
+    summary = screens.page.get_by_role("article", name="Summary")
+    expect(summary.get_by_text("business and employment-focused")).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_role("article", name="Input")).to_contain_text("Since December 2016")
+    expect(screens.page.get_by_text("anomaly count 0")).to_be_visible()
     expect(screens.page.get_by_text("picks sentences from the input").first).to_be_visible()
 
 
