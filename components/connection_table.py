@@ -76,12 +76,20 @@ def connection_table(
             "Created": [moment(one.created_at, now=now, zone=zone) for one in shown],
         }
     )
+    with st.container(key="connections_list"):
+        _grid(frame, ids, len(shown), on_open)
+    st.markdown(f":small[:gray[{len(shown):,} of {total:,} shown. Click a name to open it.]]")
+
+
+def _grid(
+    frame: pd.DataFrame, ids: Sequence[str], rows: int, on_open: Callable[[str], None]
+) -> None:
     st.dataframe(
         frame,
         hide_index=True,
         row_height=38,
         width="stretch",
-        height=min(38 * len(shown) + 37, 610),
+        height=min(38 * rows + 37, 610),
         key=_KEY,
         column_config={
             "Name": st.column_config.ButtonColumn(
@@ -99,7 +107,6 @@ def connection_table(
             "Linked workspaces": st.column_config.ListColumn("Linked workspaces", width=260),
             "Created": st.column_config.TextColumn("Created", width=90),
         },
-        alt=f"{count(len(shown), 'connection')}: name, type, host, masked details, "
+        alt=f"{count(rows, 'connection')}: name, type, host, masked details, "
         "linked workspaces and date of creation",
     )
-    st.markdown(f":small[:gray[{len(shown):,} of {total:,} shown. Click a name to open it.]]")

@@ -51,21 +51,23 @@ def error_panel(
 
 
 def stale_notice(
+    error: DashboardError,
     *,
-    title: str,
-    message: str,
-    hint: str,
-    age_s: float,
+    age_s: float | None,
     can_start: bool,
     on_way_back: Callable[[WayBack], None],
 ) -> None:
-    """Say above a page that it shows what was known `age_s` seconds ago, and why."""
+    """Say above a page that it shows what was known `age_s` seconds ago (if told), and why."""
+    shown = "what was known before" if age_s is None else f"what was known {ago(age_s)}"
     with (
         st.container(border=True, key="stale_notice"),
         st.container(horizontal=True, vertical_alignment="center"),
     ):
-        told = f"**:red[:material/cloud_off:] {md(title)}** {md(message)} {md(hint)}"
-        st.markdown(f"{told} :gray[Shown is what was known {ago(age_s)}.]", width="stretch")
+        st.markdown(
+            f"**:red[:material/cloud_off:] {md(error.title)}.** {md(error.message)} "
+            f"{md(error.hint)} :gray[Shown is {shown}.]",
+            width="stretch",
+        )
         _ways(key="stale", can_start=can_start, on_way_back=on_way_back)
 
 

@@ -48,12 +48,18 @@ def workspace_table(
             "By": [plain(room.created_by) for room in rooms],
         }
     )
+    with st.container(key="workspaces_list"):
+        _grid(frame, [str(room.workspace_id) for room in rooms], on_open)
+    st.markdown(f":small[:gray[{count(len(rooms), 'workspace')}. Click a name to open it.]]")
+
+
+def _grid(frame: pd.DataFrame, ids: Sequence[str], on_open: Callable[[str], None]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
         row_height=38,
         width="stretch",
-        height=min(38 * len(rooms) + 37, 610),
+        height=min(38 * len(ids) + 37, 610),
         key="workspaces_table",
         column_config={
             "Name": st.column_config.ButtonColumn(
@@ -63,12 +69,11 @@ def workspace_table(
                 width=320,
                 key=_OPEN,
                 on_click=on_pressed_row,
-                args=(_OPEN, [str(room.workspace_id) for room in rooms], on_open),
+                args=(_OPEN, ids, on_open),
             ),
         },
-        alt=f"{count(len(rooms), 'workspace')}: name, linked connections, models and pipelines",
+        alt=f"{count(len(ids), 'workspace')}: name, linked connections, models and pipelines",
     )
-    st.markdown(f":small[:gray[{count(len(rooms), 'workspace')}. Click a name to open it.]]")
 
 
 def workspace_drawer(  # noqa: PLR0913 - what the drawer shows, by keyword

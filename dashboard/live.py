@@ -24,6 +24,7 @@ T = TypeVar("T")
 _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
+_HOLD_NEWS_S = 2.0
 
 
 def read(query: Query[T], *, wait: bool = True) -> Read[T]:
@@ -87,8 +88,12 @@ def tell_news() -> None:
     Called after the page: an error that a form on it shows already is not told twice.
     """
     current = runtime.current()
+    who = current.identity()
+    if session.followed() and current.jobs.news_age_s(who) < _HOLD_NEWS_S:
+        # The page is about to be redrawn, and a redraw right behind a message swallows it.
+        return
     shown = session.jobs_of_drawn_forms()
-    for job in current.jobs.take_news(current.identity()):
+    for job in current.jobs.take_news(who):
         if job.error is None:
             if job.outcome is not None:
                 messages.success(job.outcome.message)

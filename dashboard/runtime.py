@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ _RETRY_SIGN_IN_S = 3.0
 _CALL_TIMEOUT_S = 20.0
 _MEMBERSHIP_WAIT_S = 5.0
 _WORKERS = 8
+_LOG = logging.getLogger(__name__)
 LOCAL_KEY = "local"
 _FACTS_MARK = "home_facts"
 
@@ -196,6 +198,11 @@ class Runtime:
             wait_ms=self.settings.sandbox_wait_ms,
         )
 
+    def down_error(self) -> DashboardError | None:
+        """Say why the sandbox does not answer; None while it does, starts, or on an instance."""
+        down_since = self.place().down_since
+        return _not_answering(down_since) if down_since is not None else None
+
     def start_sandbox_again(self) -> None:
         """Start a sandbox that went down, because a person asked to."""
         sandbox = self._sandbox
@@ -232,7 +239,7 @@ class Runtime:
         sandbox = self._sandbox
         while sandbox is not None and not sandbox.is_alive():
             if sandbox.state is SandboxState.DOWN or time.monotonic() > deadline:
-                raise _not_answering()
+                raise _not_answering(sandbox.down_since)
             if self._stopping.wait(0.05):
                 raise PlatformUnreachable("The dashboard is stopping.")
 
@@ -262,6 +269,7 @@ class Runtime:
         for name in self._later_imports:
             if not self._stopping.is_set():
                 importlib.import_module(name)
+        _LOG.info("the pages are warm")
 
     def _account(self) -> Account:
         if self._sandbox is None:
@@ -325,9 +333,10 @@ def _sandbox_of(settings: Settings, *, on_change: Callable[[], None]) -> Sandbox
     )
 
 
-def _not_answering() -> PlatformUnreachable:
+def _not_answering(since: datetime | None) -> PlatformUnreachable:
+    when = f" at {since.astimezone():%H:%M:%S}" if since is not None else ""
     return PlatformUnreachable(
-        "The local server behind this dashboard has stopped. " + strings.SAFE_ON_DISK,
+        f"The local server behind this dashboard stopped{when}. {strings.SAFE_ON_DISK}",
         title="The sandbox is not answering",
     )
 

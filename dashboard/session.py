@@ -25,10 +25,11 @@ _SUBMITTED = "_submitted"
 _TARGET = "_target"
 _DRAWN = "_drawn_forms"
 _STALE = "_stale"
+_ERROR_SHOWN = "_error_shown"
 _RUN = "_run"
 
 #: How long one script run may wait, all reads together, before it draws skeletons.
-_READ_BUDGET_S = 0.2
+_READ_BUDGET_S = 0.08
 
 
 def begin_run() -> None:
@@ -38,6 +39,7 @@ def begin_run() -> None:
     st.session_state[_FOLLOWED_JOBS] = []
     st.session_state[_DRAWN] = []
     st.session_state[_STALE] = None
+    st.session_state[_ERROR_SHOWN] = False
 
 
 def read_budget_s() -> float:
@@ -61,10 +63,23 @@ def note_stale(error: DashboardError, age_s: float) -> None:
     st.session_state[_STALE] = (error.title, error.message, error.hint, age_s)
 
 
-def stale() -> tuple[str, str, str, float] | None:
-    """Title, message and hint of why this run shows something old, and its age in s."""
-    noted: tuple[str, str, str, float] | None = st.session_state.get(_STALE)
-    return noted
+def stale() -> tuple[DashboardError | None, float | None]:
+    """Why this run shows something old, and its age in s; twice None if it does not."""
+    noted = st.session_state.get(_STALE)
+    if noted is None:
+        return None, None
+    title, message, hint, age_s = noted
+    return DashboardError(message, title=title, hint=hint), age_s
+
+
+def note_error_shown() -> None:
+    """Note that this run's page is an error state already."""
+    st.session_state[_ERROR_SHOWN] = True
+
+
+def error_was_shown() -> bool:
+    """Whether this run's page is an error state already."""
+    return bool(st.session_state.get(_ERROR_SHOWN))
 
 
 def follow_job(job_id: str) -> None:

@@ -134,6 +134,16 @@ class Jobs:
         with self._lock:
             return bool(self._shelf.unseen.get(who.key))
 
+    def news_age_s(self, who: Identity) -> float:
+        """Seconds since the first of the jobs ended that this person has not been told of."""
+        with self._lock:
+            ended = [
+                self._shelf.jobs[job_id].finished_at or 0.0
+                for job_id in self._shelf.unseen.get(who.key, [])
+                if job_id in self._shelf.jobs
+            ]
+            return self._clock() - min(ended) if ended else 0.0
+
     def take_news(self, who: Identity) -> tuple[Job, ...]:
         """Jobs that ended and were not told yet, oldest first; each is given once."""
         with self._lock:

@@ -99,7 +99,8 @@ def _body(run_id: str) -> None:
             on_act=lambda asked: _act(run, asked),
         )
     elif session.run_was_moving(run_id):
-        # It has just ended: the header, the rail and the poll above must learn of it.
+        # It has just ended: the header and this fragment's own pace must learn of it.
+        session.note_run(run_id, moving=False)
         st.rerun()
     else:
         _ended(run)

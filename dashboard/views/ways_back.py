@@ -1,4 +1,4 @@
-"""The error state of any page, with its ways back."""
+"""The error state of any page, and the notice above one that shows something old."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from dashboard.errors import DashboardError
 
 def show(error: DashboardError, *, what: str, key: str) -> None:
     """Draw the error state: `what` cannot be shown, such as `your connections`."""
+    session.note_error_shown()
     can_start = runtime.current().place().can_start
     error_panel(error, what=what, key=key, can_start=can_start, on_way_back=_take)
 
 
 def show_stale() -> None:
     """Say above the page, if it shows something old, that it does and why."""
-    noted = session.stale()
-    if noted is None:
+    if session.error_was_shown():
         return
-    title, message, hint, age_s = noted
-    stale_notice(
-        title=title,
-        message=message,
-        hint=hint,
-        age_s=age_s,
-        can_start=runtime.current().place().can_start,
-        on_way_back=_take,
-    )
+    current = runtime.current()
+    error = current.down_error()
+    age_s = None
+    if error is None:
+        error, age_s = session.stale()
+    if error is not None:
+        stale_notice(error, age_s=age_s, can_start=current.place().can_start, on_way_back=_take)
 
 
 def _take(chosen: WayBack) -> None:

@@ -6,6 +6,22 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+# Measured in the page itself: a driver that polls from outside is too coarse for this.
+_MS_TO_HEADING = """name => new Promise(resolve => {
+  const link = [...document.querySelectorAll('[data-testid=stSidebarNavLink]')]
+    .find(one => one.textContent.includes(name));
+  const began = performance.now();
+  const observer = new MutationObserver(() => {
+    const heading = document.querySelector('[data-testid=stMain] h1');
+    if (heading && heading.textContent.trim() === name) {
+      observer.disconnect();
+      resolve(performance.now() - began);
+    }
+  });
+  observer.observe(document.body, {subtree: true, childList: true, characterData: true});
+  link.click();
+})"""
+
 ROW_PX = 38
 HEADER_PX = 36
 
@@ -23,6 +39,10 @@ class Screens:
     def open_from_rail(self, name: str) -> None:
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
         expect(self.heading(name)).to_be_visible()
+
+    def ms_to_heading(self, name: str) -> float:
+        """Open a page from the rail; return the ms until its heading stands there."""
+        return float(self.page.evaluate(_MS_TO_HEADING, name))
 
     def heading(self, name: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_role("heading", name=name, level=1)
@@ -58,7 +78,7 @@ class Screens:
         canvas = self.widget(table).get_by_test_id("data-grid-canvas")
         canvas.click(position={"x": 60, "y": HEADER_PX + ROW_PX * row + ROW_PX // 2})
 
-    def choose(self, key: str, option: str) -> None:
+    def choose(self, label: str, option: str) -> None:
         """Choose an option of a select field by its text."""
-        self.widget(key).get_by_role("combobox").click()
+        self.page.get_by_role("combobox", name=label, exact=True).click()
         self.page.get_by_role("option", name=option).click()

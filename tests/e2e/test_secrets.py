@@ -47,7 +47,7 @@ def test_a_stored_secret_reaches_no_frame_page_address_log_or_file(page: Page, d
     expect(page.get_by_text(re.compile("8 connections"))).to_be_visible(timeout=20_000)
     seen = page.content()
     for row in (6, 7):
-        screens.press_name("connections_table", row)
+        screens.press_name("connections_list", row)
         expect(screens.dialog().get_by_text("only the parts that are safe to show")).to_be_visible()
         seen += page.content()
         page.keyboard.press("Escape")
@@ -55,9 +55,8 @@ def test_a_stored_secret_reaches_no_frame_page_address_log_or_file(page: Page, d
     for name in ("Workspaces", "Pipelines", "Latency", "Summarize"):
         screens.open_from_rail(name)
         seen += page.content()
-    screens.choose("[class*='summarize_room']", "workshop-workspace-summarization")
-    screens.choose("[class*='summarize_connection']", NAME)
-    screens.button(re.compile("^Fetch")).click()
+    screens.choose("Connection", NAME)
+    screens.widget("summarize_fetch").get_by_role("button").click()
     expect(page.get_by_text("was not found").first).to_be_visible()
     seen += page.content()
     assert len(witness.received) > 20
@@ -76,7 +75,7 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.go("new-connection")
     screens.field("Name").fill("typed-by-hand")
     screens.field("Link").fill(f"https://files.example.org/{typed['typed path']}/t.json")
-    screens.choose("[class*='new_connection_sign_in']", "Bearer token")
+    screens.choose("Sign-in", "Bearer token")
     screens.page.get_by_label("Token", exact=True).fill(typed["typed token"])
     screens.save()
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -40,6 +39,12 @@ def wait_until_known(screens: Screens) -> None:
     )
 
 
+def wait_until_warm(dashboard: RunningDashboard) -> None:
+    """The pages' libraries are imported in the first seconds, and share the interpreter."""
+    log = dashboard.data_dir / "logs" / "dashboard.log"
+    wait_until(lambda: "the pages are warm" in log.read_text(), within_s=30, what="it is warm")
+
+
 def delay_every_route(dashboard: RunningDashboard) -> None:
     with signed_in(dashboard.data_dir) as platform:
         fault = {"route": "*", "delay_s": DELAY_S}
@@ -49,17 +54,16 @@ def delay_every_route(dashboard: RunningDashboard) -> None:
 def test_with_a_slow_platform_every_page_shows_its_heading_at_once(page: Page, dashboard):
     screens = Screens(page, dashboard.url)
     wait_until_known(screens)
+    wait_until_warm(dashboard)
     delay_every_route(dashboard)
-    for name in PAGES:
-        began = time.monotonic()
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-        expect(screens.heading(name)).to_be_visible()
-        assert time.monotonic() - began <= 0.5, name
+    took_ms = {name: screens.ms_to_heading(name) for name in PAGES}
+    assert max(took_ms.values()) <= 500, took_ms
 
 
 def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
     screens = Screens(page, dashboard.url)
     wait_until_known(screens)
+    wait_until_warm(dashboard)
     screens.button("New connection").click()
     screens.field("Name").fill("left-at-once")
     screens.field("Link").fill("https://files.example.org/x.json")
@@ -95,14 +99,14 @@ def test_a_sandbox_that_dies_comes_back_by_itself_and_then_by_a_button(page: Pag
     os.kill(second, signal.SIGKILL)
     # A page that was read before shows what was known; one that was not shows why it cannot.
     expect(page.get_by_text("The sandbox is not answering")).to_be_visible(timeout=20_000)
-    expect(screens.widget("connections_table")).to_be_visible()
+    expect(screens.widget("connections_list")).to_be_visible()
     screens.open_from_rail("Latency")
     expect(page.get_by_text("The sandbox is not answering").first).to_be_visible(timeout=20_000)
     expect(page.get_by_text("Traceback")).to_have_count(0)
     screens.button("Start it again").first.click()
     expect(screens.message("The sandbox is running again")).to_be_visible(timeout=20_000)
     screens.open_from_rail("Workspaces")
-    expect(screens.widget("workspaces_table")).to_be_visible()
+    expect(screens.widget("workspaces_list")).to_be_visible()
 
 
 def kill_everything(dashboard: RunningDashboard) -> None:
