@@ -10,7 +10,8 @@ _ASSETS = Path(__file__).resolve().parent / "assets"
 MARK = _ASSETS / "mark.svg"
 
 # One rule per line; what the theme has no key for (LOOK: theme). The status widget would flicker
-# with every poll; each page says itself what it is waiting for.
+# with every poll; each page says itself what it is waiting for. Messages stand at the bottom: at
+# the top they would cover the page's actions. A narrow title lets its actions wrap below it.
 _CSS = """
 .stMainBlockContainer{padding-inline:clamp(1rem,3vw,2.25rem);max-width:1400px}
 [class*="st-key-step_next"]{background:color-mix(in srgb,currentColor 5%,transparent);
@@ -19,6 +20,8 @@ border-color:color-mix(in srgb,currentColor 55%,transparent)}
 [data-testid="stMultiSelectTagsContainer"] [data-tag] *,
 [data-testid="stMultiSelectTagsContainer"] [data-tag]{color:light-dark(#fff,#12191C)!important}
 [data-testid="stStatusWidget"]{display:none}
+[data-testid="stToastContainer"]{top:auto!important;bottom:1rem!important}
+.st-key-page_title{min-width:min(100%,22rem)}
 .stApp .js-plotly-plot text{fill:light-dark(#56636A,#9FB0B3)!important}
 [class*="st-key-bad_"] [data-testid="stTextInputRootElement"],
 [class*="st-key-bad_"] [data-baseweb="input"]
@@ -40,7 +43,7 @@ def mark() -> None:
 def page_header(title: str, detail: str = "") -> st.delta_generator.DeltaGenerator:
     """Draw a page's title with one muted line; return the container for its actions."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        with st.container(gap=None, width="stretch"):
+        with st.container(key="page_title", gap=None, width="stretch"):
             st.title(title, anchor=False)
             if detail:
                 st.markdown(f":small[:gray[{detail}]]")

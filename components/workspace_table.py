@@ -25,11 +25,17 @@ class MembersChange:
     unlink: tuple[Connection, ...]
 
 
+def made_by(room: Workspace, *, me: str) -> str:
+    """Say who created a workspace; the platform gives ids, and `me` is the reader's own."""
+    return "you" if room.created_by == me else "another person"
+
+
 def workspace_table(
     rooms: Sequence[Workspace],
     *,
     names: Mapping[int, str],
     connections: Sequence[Connection],
+    me: str,
     zone: tzinfo,
     on_open: Callable[[str], None],
 ) -> None:
@@ -45,7 +51,7 @@ def workspace_table(
             "Models": [len(room.model_ids) for room in rooms],
             "Pipelines": [len(room.pipeline_ids) for room in rooms],
             "Created": [moment(room.created_at, now=now, zone=zone) for room in rooms],
-            "By": [plain(room.created_by) for room in rooms],
+            "By": [made_by(room, me=me) for room in rooms],
         }
     )
     with st.container(key="workspaces_list"):
@@ -84,6 +90,7 @@ def workspace_drawer(  # noqa: PLR0913 - what the drawer shows, by keyword
     models: Sequence[str],
     pipelines: Sequence[str],
     is_busy: bool,
+    me: str,
     zone: tzinfo,
     on_change: Callable[[MembersChange], None],
 ) -> None:
@@ -97,7 +104,7 @@ def workspace_drawer(  # noqa: PLR0913 - what the drawer shows, by keyword
         Called with the links to change when Save was pressed.
     """
     created = moment(room.created_at, now=datetime.now(UTC), zone=zone)
-    st.markdown(f":small[:gray[Created {created} by {md(room.created_by or 'somebody')}]]")
+    st.markdown(f":small[:gray[Created {created} by {made_by(room, me=me)}]]")
     for title, things in (("Models", models), ("Pipelines", pipelines)):
         told = ", ".join(md(name) for name in things) or ":gray[none]"
         st.markdown(f"**{title}** {told}")

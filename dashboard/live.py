@@ -21,6 +21,7 @@ from dashboard.services.reads import Query, Read
 
 T = TypeVar("T")
 
+_FIRST_S = 0.1
 _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
@@ -135,6 +136,8 @@ def follow() -> None:
     busy = bool(keys or jobs or current.jobs.has_news(who) or not current.was_drawn)
     moving = any(state is None or state.is_moving for _, state in states)
     every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
+    if not current.was_drawn:
+        every_s = _FIRST_S
 
     in_page_run = True
 

@@ -65,6 +65,7 @@ def draw_drawer(room: Workspace, title: str) -> None:
             models=[model.name for model in models.value or ()],
             pipelines=here,
             is_busy=bool(current.jobs.running(who)),
+            me=who.user_id,
             zone=session.zone(),
             on_change=change,
         )
@@ -85,6 +86,7 @@ else:
         known.value,
         names=names,
         connections=connections.value or (),
+        me=who.user_id,
         zone=session.zone(),
         on_open=open_room,
     )

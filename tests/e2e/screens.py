@@ -75,10 +75,14 @@ class Screens:
 
     def press_name(self, table: str, row: int) -> None:
         """Press the name in a row of a table."""
-        canvas = self.widget(table).get_by_test_id("data-grid-canvas")
-        canvas.click(position={"x": 60, "y": HEADER_PX + ROW_PX * row + ROW_PX // 2})
+        grid = self.widget(table).get_by_test_id("stDataFrame")
+        grid.wait_for()
+        box = grid.bounding_box()
+        assert box is not None
+        # Drawn on a canvas below a scroller, so there is nothing in the page to click on.
+        self.page.mouse.click(box["x"] + 60, box["y"] + HEADER_PX + ROW_PX * row + ROW_PX // 2)
 
     def choose(self, label: str, option: str) -> None:
         """Choose an option of a select field by its text."""
-        self.page.get_by_role("combobox", name=label, exact=True).click()
+        self.page.get_by_role("combobox", name=label, exact=True).click(force=True)
         self.page.get_by_role("option", name=option).click()

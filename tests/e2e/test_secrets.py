@@ -75,7 +75,7 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.go("new-connection")
     screens.field("Name").fill("typed-by-hand")
     screens.field("Link").fill(f"https://files.example.org/{typed['typed path']}/t.json")
-    screens.choose("Sign-in", "Bearer token")
+    screens.choose("Sign-in", "Token")
     screens.page.get_by_label("Token", exact=True).fill(typed["typed token"])
     screens.save()
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)

@@ -111,7 +111,11 @@ def test_an_error_keeps_the_last_value_and_waits_before_the_next_attempt(reads, 
         raise PlatformUnreachable("down")
 
     loads = iter([lambda: (1,), fail, lambda: (2,)])
-    query = Query(("me", "list"), lambda: next(loads)(), fresh_s=1)
+
+    def load():
+        return next(loads)()
+
+    query = Query(("me", "list"), load, fresh_s=1)
     reads.get(query)
     held.run()
     now.s += 2

@@ -1,0 +1,224 @@
+"""The whole app in this process, over a sandbox of its own whose state and failures tests order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.util import patch_config_options
+
+from dashboard import runtime, session
+from dashboard.domain.identity import Identity
+from dashboard.masking import Secret
+from dashboard.runtime import LOCAL_KEY, Runtime
+from dashboard.services.story import CREATED_MARK, TIMING_MARK
+from dashboard.settings import PROJECT_ROOT, Settings
+from tests.support import sandbox as sandboxes
+from tests.support.sandbox import RunningSandbox
+from tests.support.waiting import wait_until
+
+_APP = PROJECT_ROOT / "dashboard" / "app.py"
+_SETTLE_S = 15.0
+
+
+@dataclass
+class Platform:
+    """A sandbox behind the running dashboard: what it holds and how it fails is up to the test."""
+
+    sandbox: RunningSandbox
+    current: Runtime
+    http: httpx.Client
+    token: str = ""
+
+    @property
+    def who(self) -> Identity:
+        """Whoever the pages are drawn for."""
+        return self.current.identity()
+
+    def post(self, path: str, body: object) -> Any:
+        """POST to the sandbox and return its answer."""
+        answer = self._request("POST", path, json=body)
+        return answer.json()
+
+    def begin(self, seed: str) -> None:
+        """Begin anew with a seed; the dashboard has read nothing of it and remembers nothing."""
+        self._request("DELETE", "/_sandbox/faults")
+        self.post("/_sandbox/reset", {"seed": seed})
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what the dashboard has read and remembers, and what it was about to tell."""
+        wait_until(lambda: not self._is_at_work(), within_s=_SETTLE_S, what="the work is done")
+        self.current.reads.forget(LOCAL_KEY)
+        self.current.jobs.take_news(self.who)
+        for mark in (CREATED_MARK, TIMING_MARK, "home_facts"):
+            self.current.marks.put(mark, "")
+
+    def connect(
+        self, name: str, *, kind: str = "HTTP", url: str = "https://h.example/a.csv"
+    ) -> str:
+        """Make a connection on the platform and return its id."""
+        body = {"name": name, "type": kind, "details": {"url": url}}
+        made = self.post("/v1/api/connections/create", body)
+        return str(made["id"])
+
+    def delay(self, delay_s: float) -> None:
+        """Answer every platform route that much later."""
+        self.post("/_sandbox/faults", {"route": "*", "delay_s": delay_s})
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let no request be answered within the block; all of them are, behind it."""
+        os.kill(self.sandbox.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.sandbox.process.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Have nothing at the address within the block; it is back there, behind it."""
+        self.sandbox.process.kill()
+        self.sandbox.process.wait()
+        try:
+            yield
+        finally:
+            sandboxes.stop(self.sandbox.process)
+            process = sandboxes.start(self.sandbox.data_dir)
+            self.sandbox = RunningSandbox(
+                sandboxes.wait_until_ready(process),
+                self.sandbox.username,
+                self.sandbox.password,
+                self.sandbox.data_dir,
+                process,
+            )
+            assert self.sandbox.url == self.current.settings.url
+
+    def _is_at_work(self) -> bool:
+        # Nothing of the product has to know this, so there is no call for it.
+        entries = self.current.reads._entries.values()
+        return any(entry.started_at is not None for entry in list(entries)) or bool(
+            self.current.jobs.running(self.who)
+        )
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        # One token for all: a sign-in is made to be slow.
+        self.token = self.token or sandboxes.token(self.sandbox)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = self.http.request(method, self.sandbox.url + path, headers=headers, **options)
+        answer.raise_for_status()
+        return answer
+
+
+@pytest.fixture(scope="session")
+def _platform(tmp_path_factory) -> Iterator[Platform]:
+    folder = tmp_path_factory.mktemp("app")
+    with (
+        sandboxes.running_sandbox(folder / "sandbox") as sandbox,
+        httpx.Client(timeout=20.0, trust_env=False) as http,
+    ):
+        current = runtime.start(
+            Settings(
+                url=sandbox.url,
+                username=sandbox.username,
+                password=Secret(sandbox.password),
+                data_dir=folder / "data",
+                # The samples are on the sandbox's own address, which is no public one.
+                allowed_hosts=("127.0.0.1",),
+            )
+        )
+        platform = Platform(sandbox, current, http)
+        try:
+            current.page_was_drawn()
+            wait_until(current.is_ready, within_s=30, what="the dashboard has signed in")
+            yield platform
+        finally:
+            runtime.stop()
+            sandboxes.stop(platform.sandbox.process)
+
+
+@pytest.fixture
+def demo(_platform) -> Platform:
+    """A platform in the workshop's state, of which nothing has been read yet."""
+    _platform.begin("demo")
+    return _platform
+
+
+@pytest.fixture
+def empty(_platform) -> Platform:
+    """A platform with one person and nothing else."""
+    _platform.begin("empty")
+    return _platform
+
+
+@pytest.fixture
+def open_page() -> Iterator[Callable[..., AppTest]]:
+    """Give a function that opens a page as a browser does, in a session of its own."""
+
+    def opened(name: str, **query: str) -> AppTest:
+        at = AppTest.from_file(_APP, default_timeout=20).run()
+        if name != "home":
+            at.switch_page(f"../pages/{name}.py")
+        at.query_params.update(query)
+        at.run()
+        # Once there, the page's own ways lead on; AppTest would come back here with every run.
+        at._page_hash = ""
+        return at
+
+    # AppTest keeps our widgets' callbacks in the session state, where a server keeps none of them;
+    # what is ours there is pickled by `settle`.
+    with patch_config_options({"runner.enforceSerializableSessionState": False}):
+        yield opened
+
+
+def settle(at: AppTest) -> AppTest:
+    """Run as the browser's poll does until nothing is on its way any more."""
+    current = runtime.current()
+    who = current.identity()
+
+    def is_known() -> bool:
+        return all(state is not None for _, state in current.watch.states(who))
+
+    def has_ended() -> bool:
+        jobs = current.jobs.running(who)
+        return not jobs and is_known() and all(map(current.reads.is_settled, _followed(at)))
+
+    for _ in range(20):
+        if not _followed(at) and has_ended() and not current.jobs.has_news(who):
+            _check(at)
+            return at
+        wait_until(has_ended, within_s=_SETTLE_S, what="what the page awaits has ended")
+        at.run()
+    raise AssertionError(f"the page does not come to rest: {_followed(at)}")
+
+
+def words(at: AppTest) -> str:
+    """Return all Markdown of the page, dialogs and rail included."""
+    return "\n".join(one.value for one in at.markdown)
+
+
+def shown(markdown: str) -> str:
+    """Return what a reader sees of escaped Markdown."""
+    return "".join(
+        letter
+        for before, letter in zip(" " + markdown, markdown, strict=False)
+        if letter != "\u2060" and (letter != "\\" or before == "\\")
+    )
+
+
+def _followed(at: AppTest) -> list[tuple[Any, ...]]:
+    return list(at.session_state.get(session._FOLLOWED, []))
+
+
+def _check(at: AppTest) -> None:
+    """A page at rest has raised nothing and keeps nothing that could not be stored."""
+    assert not at.exception, at.exception
+    pickle.dumps(at.session_state.to_dict())

@@ -1,0 +1,446 @@
+"""Every page, drawn by the real frame over a real sandbox, in each state the platform can be in."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import runtime, strings
+from tests.app.conftest import settle, shown, words
+from tests.support.waiting import wait_until
+
+HEADINGS = {
+    "home": "Home",
+    "connections": "Connections",
+    "new_connection": "New connection",
+    "workspaces": "Workspaces",
+    "pipelines": "Pipelines",
+    "summarize": "Summarize",
+    "latency": "Latency",
+}
+IN_DEMO = {
+    "home": "**Connections** :gray[6 in all]",
+    "connections": "6 of 6 shown",
+    "new_connection": "**After saving**",
+    "workspaces": "3 workspaces. Click a name",
+    "pipelines": "**hf\\-summarizer**",
+    "summarize": "Fetch the table to look at it",
+    "latency": "Nothing has run yet",
+}
+IN_EMPTY = {
+    "home": "None yet. A connection is the address of your data.",
+    "connections": "No connections yet",
+    "new_connection": "once there is one",
+    "workspaces": "No workspaces yet",
+    "pipelines": "No pipelines here yet",
+    "summarize": "No workspace yet",
+    "latency": "Nothing has run yet",
+}
+AWAITED = {
+    "home": "your connections and pipelines",
+    "connections": "your connections",
+    "workspaces": "your workspaces",
+    "pipelines": "your pipelines",
+    "summarize": "your workspaces",
+    "latency": "your runs",
+}
+LOST = {**AWAITED, "home": "what is on the platform"}
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "[click](javascript:alert(1)) ![x](https://evil.example/p.png)",
+    "**bold** :red[x] $x^2$ `code` :smile: <b>b</b>",
+    "=HYPERLINK(0)",
+    "مرحبا שלום",
+    "👩‍🔬🧪 déjà-vu",
+    "n" * 200,
+]
+
+
+def heading(at: AppTest) -> list[str]:
+    return [title.value for title in at.title]
+
+
+def skeletons(at: AppTest) -> int:
+    return len(at.get("skeleton"))
+
+
+def labels(at: AppTest) -> list[str]:
+    return [button.label for button in at.button]
+
+
+# What a page shows
+
+
+@pytest.mark.parametrize("page", HEADINGS)
+def test_a_page_shows_the_workshops_state(demo, open_page, page):
+    at = settle(open_page(page))
+    assert heading(at) == [HEADINGS[page]]
+    assert IN_DEMO[page] in words(at)
+    assert skeletons(at) == 0
+    assert "_error" not in " ".join(str(button.key) for button in at.button)
+
+
+@pytest.mark.parametrize("page", HEADINGS)
+def test_a_page_of_an_empty_platform_says_what_the_thing_is(empty, open_page, page):
+    at = settle(open_page(page))
+    assert heading(at) == [HEADINGS[page]]
+    assert IN_EMPTY[page] in words(at)
+    assert skeletons(at) == 0
+
+
+@pytest.mark.parametrize("page", ["connections", "workspaces", "pipelines", "latency"])
+def test_an_empty_page_offers_a_way_to_begin(empty, open_page, page):
+    at = settle(open_page(page))
+    begins = [one for one in at.button if str(one.key).endswith("_first")]
+    assert len(begins) == 1
+    settle(begins[0].click().run())
+    went = heading(at) != [HEADINGS[page]]
+    assert went or at.get("dialog")
+
+
+@pytest.mark.parametrize("page", AWAITED)
+def test_a_page_stands_before_the_platform_answers(demo, open_page, page):
+    with demo.frozen():
+        at = open_page(page)
+        assert not at.exception
+        assert heading(at) == [HEADINGS[page]]
+        assert skeletons(at) == 1
+        assert f"Loading {AWAITED[page]}…" in words(at)
+    settle(at)
+    assert skeletons(at) == 0
+    assert IN_DEMO[page] in words(at)
+
+
+def test_the_form_of_a_new_connection_needs_no_platform(demo, open_page):
+    with demo.frozen():
+        at = open_page("new_connection")
+        assert not at.exception
+        assert heading(at) == ["New connection"]
+        assert not at.button(key="new_connection_save").disabled
+
+
+def test_a_page_says_what_it_waits_for_once_that_takes_long(demo, open_page):
+    demo.delay(1.3)
+    at = open_page("connections")
+    assert "Loading your connections…" in words(at)
+    reads = runtime.current().reads
+    query = runtime.current().catalog.connections(demo.who)
+    wait_until(lambda: reads.get(query).loading_s > 1, within_s=5, what="a second has passed")
+    at.run()
+    assert "Waiting for the platform to list your connections…" in words(at)
+    settle(at)
+    assert IN_DEMO["connections"] in words(at)
+
+
+@pytest.mark.parametrize("page", LOST)
+def test_a_page_without_its_platform_says_so_and_offers_a_way_back(demo, open_page, page):
+    with demo.down():
+        at = settle(open_page(page))
+        assert heading(at) == [HEADINGS[page]]
+        assert f"We cannot show {LOST[page]}" in words(at)
+        assert "Traceback" not in words(at)
+        assert skeletons(at) == 0
+        assert labels(at).count("Try once more") == 1
+    at.button(key=f"{page}_try_again").click().run()
+    settle(at)
+    assert IN_DEMO[page] in words(at)
+
+
+def test_the_form_of_a_new_connection_stays_without_its_platform(demo, open_page):
+    with demo.down():
+        at = settle(open_page("new_connection"))
+        at.text_input(key="new_connection_name_0").input("kept")
+        at.text_input(key="new_connection_url_0").input("https://files.example.org/a.csv")
+        settle(at.button(key="new_connection_save").click().run())
+        assert "The platform" in words(at)
+        assert at.text_input(key="new_connection_name_0").value == "kept"
+        assert at.text_input(key="new_connection_url_0").value == "https://files.example.org/a.csv"
+
+
+@pytest.mark.parametrize("page", ["connections", "workspaces", "pipelines", "home"])
+def test_what_was_known_stays_when_the_platform_goes_away(demo, open_page, page):
+    at = settle(open_page(page))
+    with demo.down():
+        runtime.current().reads.invalidate(demo.who.key)
+        settle(at.run())
+        assert IN_DEMO[page] in words(at)
+        assert "Shown is what was known" in words(at)
+        assert labels(at).count("Try once more") == 1
+
+
+def test_the_rail_names_the_place_and_nothing_that_runs(demo, open_page):
+    at = settle(open_page("home"))
+    rail = "\n".join(one.value for one in at.sidebar.markdown)
+    assert "Instance" in rail
+    assert "running" not in rail
+
+
+def test_the_next_step_of_an_empty_platform_leads_to_a_new_connection(empty, open_page):
+    at = settle(open_page("home"))
+    at.button(key="home_next_connect").click().run()
+    assert heading(at) == ["New connection"]
+
+
+# Names are text
+
+
+def names_in_table(at: AppTest) -> list[str]:
+    return column(at, "Name")
+
+
+def column(at: AppTest, name: str) -> list[Any]:
+    # Not by way of pandas, whose version here makes Arrow's reader warn.
+    with pa.ipc.open_stream(at.dataframe[0].proto.arrow_data.data) as reader:
+        return reader.read_all().column(name).to_pylist()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_text_in_the_table_and_in_the_drawer(empty, open_page, name):
+    connection_id = empty.connect(name)
+    at = settle(open_page("connections", connection=connection_id))
+    assert names_in_table(at) == [name]
+    (drawer,) = at.get("dialog")
+    title = drawer.proto.dialog.title
+    assert shown(title) == (name if len(name) <= 80 else name[:79] + "…")
+    for told in (title, words(at)):
+        assert not re.search(r"(?<!\\)(<img|<b>|!\[|\]\(|\*\*bold|\$x|`code|:red\[x)", told)
+        assert ":smile:" not in told
+
+
+def test_a_direction_override_in_a_name_reaches_nobody(empty, open_page):
+    connection_id = empty.connect("invoice\u202efdp.exe")
+    at = settle(open_page("connections", connection=connection_id))
+    assert names_in_table(at) == ["invoicefdp.exe"]
+    assert "\u202e" not in at.get("dialog")[0].proto.dialog.title
+
+
+@pytest.mark.parametrize("page", ["home", "new_connection", "workspaces", "summarize"])
+def test_other_pages_stand_a_hostile_name_and_type_too(demo, open_page, page):
+    demo.connect(HOSTILE[0])
+    demo.connect("typed", kind=HOSTILE[0])
+    at = settle(open_page(page))
+    assert heading(at) == [HEADINGS[page]]
+    assert not re.search(r"(?<!\\)<img", words(at))
+
+
+def test_a_hostile_type_is_text_in_the_drawer_and_cannot_be_fetched(empty, open_page):
+    connection_id = empty.connect("odd", kind=HOSTILE[0])
+    at = settle(open_page("connections", connection=connection_id))
+    assert HOSTILE[0] in shown(words(at))
+    assert not re.search(r"(?<!\\)<img", words(at))
+    assert at.button(key="drawer_fetch").disabled
+
+
+def test_an_address_of_a_connection_that_is_gone_says_so_and_is_cleared(demo, open_page):
+    at = open_page("connections", connection="gone")
+    at.run()
+    wait_until(lambda: at.run() and not at.query_params, within_s=5, what="the address is cleared")
+    assert not at.exception
+    assert not at.get("dialog")
+
+
+def test_a_connection_is_deleted_only_when_its_name_is_typed(empty, open_page):
+    connection_id = empty.connect("short-lived")
+    at = settle(open_page("connections", connection=connection_id))
+    assert at.button(key="drawer_delete").disabled
+    at.text_input(key=f"drawer_name_{connection_id}").input("short-live").run()
+    assert at.button(key="drawer_delete").disabled
+    at.text_input(key=f"drawer_name_{connection_id}").input("short-lived").run()
+    settle(at.button(key="drawer_delete").click().run())
+    assert "No connections yet" in words(at)
+    assert not at.get("dialog")
+
+
+# Filters
+
+
+def test_the_search_finds_by_name_host_and_workspace(demo, open_page):
+    at = settle(open_page("connections"))
+    at.text_input(key="connections_search").input("MONGO").run()
+    assert names_in_table(at) == ["mongodb_atlas"]
+    at.text_input(key="connections_search").input("cv-medical http").run()
+    assert len(names_in_table(at)) == 2
+    assert "2 of 6 shown" in words(at)
+    at.text_input(key="connections_search").input("no such thing").run()
+    assert names_in_table(at) == []
+    assert not at.exception
+
+
+def test_the_type_filter_and_the_search_narrow_together(demo, open_page):
+    at = settle(open_page("connections"))
+    at.selectbox(key="connections_type").select("HTTP").run()
+    assert set(column(at, "Type")) == {"HTTP"}
+    at.text_input(key="connections_search").input("tickets").run()
+    assert names_in_table(at) == ["support-tickets-week-47"]
+    assert "1 of 6 shown" in words(at)
+
+
+# The form of a new connection
+
+NAME, URL = "new_connection_name_0", "new_connection_url_0"
+LINK = "https://files.example.org/week.csv"
+
+
+def type_in(at: AppTest, *, name: str, url: str) -> AppTest:
+    at.text_input(key=NAME).input(name)
+    at.text_input(key=URL).input(url)
+    return at
+
+
+def save(at: AppTest) -> AppTest:
+    return settle(at.button(key="new_connection_save").click().run())
+
+
+def error_at(at: AppTest, field: str) -> str:
+    box = at.get_by_key(f"bad_{field}")
+    return "\n".join(one.value for one in box.markdown if ":red[" in one.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "field", "told"),
+    [
+        ("", LINK, "name", "A connection needs a name"),
+        ("   ", LINK, "name", "A connection needs a name"),
+        ("week-1", "", "url", ""),
+        ("week-1", "ftp://files.example.org/a.csv", "url", ""),
+        ("mongodb_atlas", LINK, "name", ""),
+    ],
+)
+def test_what_cannot_be_saved_is_told_at_its_field_and_stays_typed(
+    demo, open_page, name, url, field, told
+):
+    at = save(type_in(settle(open_page("new_connection")), name=name, url=url))
+    assert heading(at) == ["New connection"]
+    assert told in error_at(at, field)
+    assert error_at(at, field)
+    assert (at.text_input(key=NAME).value, at.text_input(key=URL).value) == (name, url)
+    assert len(re.findall(r":small\[:red\[", words(at))) == 1
+    assert not at.toast
+
+
+def test_a_corrected_form_can_be_saved(demo, open_page):
+    at = save(type_in(settle(open_page("new_connection")), name="mongodb_atlas", url=LINK))
+    at.text_input(key=NAME).input("press-releases")
+    save(at)
+    assert heading(at) == ["Connections"]
+    assert "press-releases" in names_in_table(at)
+
+
+def test_a_saved_form_gets_new_keys_and_leaves_no_secret_behind(demo, open_page):
+    secrets = ("usr-4410-ann", "pw-7Qx1kz9-horse", "hdr-55f1", "sig-Jw83nZxQ01")
+    user, password, header, signature = secrets
+    at = settle(open_page("new_connection"))
+    at.selectbox(key="new_connection_sign_in_0").select("basic").run()
+    type_in(at, name="signed", url=f"{LINK}?sig={signature}")
+    at.text_input(key="new_connection_username_0").input(user)
+    at.text_input(key="new_connection_password_0").input(password)
+    at.text_area(key="new_connection_headers_0").input(f"X-Key: {header}")
+    save(at)
+    assert heading(at) == ["Connections"]
+    assert any("Saved signed" in shown(toast.value) for toast in at.toast)
+    kept = everything_kept(at)
+    told = words(at) + repr(at.dataframe[0].proto) + repr(at.query_params)
+    for secret in secrets:
+        assert secret not in kept
+        assert secret not in told
+    at.query_params.clear()
+    at.switch_page("../pages/new_connection.py").run()
+    assert at.text_input(key="new_connection_name_1").value == ""
+    assert at.text_input(key="new_connection_url_1").value == ""
+
+
+def everything_kept(at: AppTest) -> str:
+    # Also what Streamlit keeps beside the keys that a page can name.
+    inner = at.session_state._state._state
+    return repr((at.session_state, inner._old_state, inner._new_session_state))
+
+
+def test_the_saved_connection_is_linked_and_open(demo, open_page):
+    at = save(type_in(settle(open_page("new_connection")), name="opened", url=LINK))
+    assert shown(at.get("dialog")[0].proto.dialog.title) == "opened"
+    linked = dict(zip(names_in_table(at), column(at, "Linked workspaces"), strict=True))
+    assert list(linked["opened"]) == ["workshop-workspace-summarization"]
+
+
+def test_cancelling_forgets_what_was_typed(demo, open_page):
+    at = type_in(settle(open_page("new_connection")), name="dropped", url=LINK)
+    settle(at.button(key="new_connection_cancel").click().run())
+    assert heading(at) == ["Connections"]
+    assert "dropped" not in everything_kept(at)
+    at.switch_page("../pages/new_connection.py").run()
+    assert at.text_input(key="new_connection_name_1").value == ""
+
+
+# Dialogs
+
+
+def deploy_dialog(at: AppTest) -> AppTest:
+    settle(at)
+    (button,) = [one for one in at.button if one.label == "Deploy…"]
+    return settle(button.click().run())
+
+
+def field(at: AppTest, name: str):
+    kinds = (*at.text_input, *at.number_input)
+    return next(one for one in kinds if str(one.key).endswith(f"_{name}"))
+
+
+def submit_button(at: AppTest):
+    return next(one for one in at.button if str(one.key).endswith("_submit"))
+
+
+def test_the_deploy_dialog_says_the_total_of_what_it_takes(demo, open_page):
+    at = deploy_dialog(open_page("pipelines"))
+    assert shown(at.get("dialog")[0].proto.dialog.title) == "Deploy hf-summarizer"
+    assert "**1.25 CPU and 5 GiB**" in words(at)
+    field(at, "replicas").set_value(3).run()
+    assert "**3.75 CPU and 15 GiB**" in words(at)
+    field(at, "sidekick_memory").input("512Mi").run()
+    assert "**3.75 CPU and 4.5 GiB**" in words(at)
+    size = next(one for one in at.segmented_control if one.label == "Size")
+    size.set_value("Large").run()
+    assert "**3 CPU and 10 GiB**" in words(at)
+    assert not submit_button(at).disabled
+
+
+@pytest.mark.parametrize("memory", ["4", "4 GB", "", "-1Gi", "1.5Gi", "<b>"])
+def test_a_memory_that_is_none_is_told_at_once_and_not_deployed(demo, open_page, memory):
+    at = deploy_dialog(open_page("pipelines"))
+    field(at, "engine_memory").input(memory).run()
+    assert "A whole number with Mi or Gi" in shown(words(at))
+    assert "It takes" not in words(at)
+    assert submit_button(at).disabled
+    field(at, "engine_memory").input("2Gi").run()
+    assert not submit_button(at).disabled
+
+
+def test_a_refused_name_of_a_workspace_is_told_in_the_dialog(empty, open_page):
+    at = settle(open_page("workspaces"))
+    at.button(key="workspaces_new").click().run()
+    at.text_input(key="new_workspace_name_0").input("no spaces, please")
+    settle(at.button(key="new_workspace_submit").click().run())
+    assert error_at(at, "workspace_name")
+    assert at.text_input(key="new_workspace_name_0").value == "no spaces, please"
+    at.text_input(key="new_workspace_name_0").input("press-desk")
+    settle(at.button(key="new_workspace_submit").click().run())
+    assert not at.get("dialog")
+    assert names_in_table(at) == ["press-desk"]
+
+
+def test_a_workspace_shows_what_is_in_it(demo, open_page):
+    rooms = demo.post("/v1/api/workspaces/list", {})["workspaces"]
+    (room_id,) = [one["id"] for one in rooms if one["name"].endswith("summarization")]
+    at = settle(open_page("workspaces", workspace=str(room_id)))
+    assert "**Models** hf\\-summarizer" in words(at)
+    assert at.multiselect[0].value
+
+
+def test_a_new_pipeline_needs_a_workspace(empty, open_page):
+    at = settle(open_page("pipelines"))
+    settle(at.button(key="pipelines_new").click().run())
+    assert "It needs a workspace" in words(at)
+    assert strings.PIPELINE in words(at)
