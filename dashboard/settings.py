@@ -26,7 +26,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 LISTEN_HOST = "127.0.0.1"
 
 _KEY_BYTES = 32
-_HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
 _DATABASE_URL = re.compile(r"(sqlite|postgresql)(\+[a-z0-9]+)?://\S+")
 
 
@@ -89,7 +89,7 @@ class Settings:
         default=(),
         metadata={
             "doc": "Inner hosts a connection may read from although they are not public: names, "
-            "`*.name` patterns, addresses or networks such as `10.0.0.0/8`, parted by commas."
+            "addresses or networks such as `10.0.0.0/8`, parted by commas."
         },
     )
     database_url: Secret[str] | None = field(

@@ -61,6 +61,12 @@ ROUTES: tuple[Entry, ...] = (
     Entry("POST", f"{_REALM}/auth/device", auth.device, "Client(auth_type='sso')", Support.NOT),
     Entry("GET", "/auth/admin/realms/master/users", auth.admin_users, "get_user_by_email"),
     Entry("GET", "/auth/admin/realms/master/users/{user_id}", auth.admin_user, "Workspace.users"),
+    Entry(
+        "PUT",
+        "/auth/admin/realms/master/users/{user_id}",
+        call(auth.Account, auth.change_user),
+        "activate_user, deactivate_user",
+    ),
     Entry("GET", f"{_API}/config", control.platform_config, "Client"),
     Entry("POST", f"{_API}/users/query", call(auth.UsersQuery, auth.query_users), "list_users"),
     Entry("POST", f"{_API}/users/invite", call(auth.Invitation, auth.invite), "invite_user"),

@@ -26,6 +26,20 @@ def model_stubs(definition: object) -> list[dict[str, object]]:
     return found
 
 
+def unsupported_step(definition: object) -> str | None:
+    """Return the kind of the first step the engines cannot run, or None.
+
+    Every step must be one model. Shadow models, splits and checks would otherwise be passed over,
+    and the pipeline would answer something else than the platform's.
+    """
+    steps = definition.get("steps") if isinstance(definition, dict) else None
+    for step in steps if isinstance(steps, list) else []:
+        if len(model_stubs({"steps": [step]})) != 1:
+            kind = next(iter(step), "empty") if isinstance(step, dict) else "unknown"
+            return "shadow deployment" if kind == "ModelInference" else str(kind)[:100]
+    return None
+
+
 def plan_of(store: Store, deployment_id: int) -> DeploymentPlan | None:
     """Return the plan of a stored deployment; None if there is none."""
     deployment = store.pipelines.deployment(deployment_id)

@@ -29,17 +29,30 @@ def _search_models(graph: Graph, args: Row) -> list[Row]:
     return [
         row
         for row in graph.versions()
-        if _matches(words, row["model_id"], row["model_version"], row["sha"], row["file_name"])
+        if _matches(
+            words,
+            row["model_id"],
+            row["model_version"],
+            row["sha"],
+            row["file_name"],
+            *_tag_texts(graph, graph.store.tags.of_model(row["id"]), "tag_id"),
+        )
     ]
 
 
 def _search_pipelines(graph: Graph, args: Row) -> list[Row]:
     words = _words(args)
-    names = {row["id"]: row["name"] for row in graph.pipelines()}
+    texts = {
+        row["id"]: [
+            row["name"],
+            *_tag_texts(graph, graph.store.tags.of_pipeline(row["id"]), "tag_pk_id"),
+        ]
+        for row in graph.pipelines()
+    }
     return [
         row
         for row in graph.pipeline_versions()
-        if _matches(words, names[row["pipeline_pk"]], row["version"])
+        if _matches(words, row["version"], *texts[row["pipeline_pk"]])
     ]
 
 
@@ -166,6 +179,11 @@ def _not_empty(args: Row) -> Row:
 
 def _kind(schema: GraphQLSchema, name: str) -> GraphQLObjectType:
     return cast("GraphQLObjectType", schema.get_type(name))  # object types of our own schema
+
+
+def _tag_texts(graph: Graph, links: list[Row], key: str) -> list[str]:
+    found = (graph.store.tags.get(link[key]) for link in links)
+    return [row["tag"] for row in found if row is not None]
 
 
 def _words(args: Row) -> str:

@@ -170,6 +170,6 @@ def _connections(origin: str) -> tuple[_Seeded, ...]:
             "support-tickets-week-47",
             "HTTP",
             {"url": f"{origin}{SAMPLES_PATH}support-tickets.json"},
-            (_SUMMARIZATION,),
+            # Not linked: to link it is a step of the guided tour.
         ),
     )

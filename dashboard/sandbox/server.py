@@ -15,6 +15,7 @@ from typing import IO
 
 import uvicorn
 
+from dashboard.sandbox import arrow_tables
 from dashboard.sandbox.app import create_app
 from dashboard.sandbox.auth import Tokens
 from dashboard.sandbox.config import SandboxConfig, parse_flags
@@ -37,6 +38,8 @@ from dashboard.vault import VaultError
 #: After the parent's end everything is gone within a second; the last part of it is by force.
 _FORCE_AFTER_S = 0.6
 _GRACE_S = 2
+#: The first requests come right after the start, and the import slows them down.
+_WARM_UP_AFTER_S = 1.0
 _EXIT_REFUSED = 3
 _STDIN = 0
 
@@ -141,6 +144,9 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)  # type: ignore[arg-type]  # as above
         if self.started:
             _say(sys.stdout, self._announce)
+            later = threading.Timer(_WARM_UP_AFTER_S, arrow_tables.warm_up)
+            later.daemon = True
+            later.start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -55,7 +55,7 @@ def test_every_setting_is_read(tmp_path):
         SANDBOX_STARTUP_S="1.5",
         FETCH_MAX_MB="2",
         FETCH_TIMEOUT_S="3",
-        ALLOWED_HOSTS="Files.internal, 10.0.0.0/8,*.example.org, ::1",
+        ALLOWED_HOSTS="Files.internal, 10.0.0.0/8, media.example.org, ::1",
         DATABASE_URL="postgresql+psycopg://u:p@db/x",
         KEY=KEY,
         INFER_TIMEOUT_S="5",
@@ -66,7 +66,7 @@ def test_every_setting_is_read(tmp_path):
     assert not settings.uses_sandbox
     assert settings.password is not None
     assert settings.password.reveal() == "hunter2-hunter2"
-    assert settings.allowed_hosts == ("files.internal", "10.0.0.0/8", "*.example.org", "::1")
+    assert settings.allowed_hosts == ("files.internal", "10.0.0.0/8", "media.example.org", "::1")
     assert settings.sandbox_dir.parent == tmp_path
     assert settings.log_level == "DEBUG"
     unchanged = [

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import parse_qs
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dashboard.sandbox.auth import hash_password, password_fits
 from dashboard.sandbox.bodies import Body, read_limited, storable
-from dashboard.sandbox.context import sandbox_of
+from dashboard.sandbox.context import sandbox_of, user_of
 from dashboard.sandbox.errors import BadRequest, LoginError, WireError, json_answer
+from dashboard.sandbox.routes.calls import no_content
 from dashboard.sandbox.store import Row
 
 _LARGEST_FORM_BYTES = 64 * 1024
@@ -72,6 +73,24 @@ async def admin_user(request: Request) -> Response:
     if found is None:
         raise WireError(404, "User not found")
     return json_answer(_public(found))
+
+
+class Account(Body):
+    """A person as Keycloak keeps them; only `enabled` can be changed."""
+
+    enabled: StrictBool
+
+
+def change_user(request: Request, body: Account) -> Response:
+    """Let a person in, or shut them out: their tokens end at once."""
+    users = sandbox_of(request).store.users
+    person = users.by_id(storable(request.path_params["user_id"], "user_id"))
+    if person is None:
+        raise WireError(404, "User not found")
+    if person["id"] == user_of(request).user_id and not body.enabled:
+        raise BadRequest("enabled: you cannot shut yourself out")
+    users.set_enabled(person["id"], enabled=body.enabled)
+    return no_content()
 
 
 class UsersQuery(Body):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from starlette.requests import Request
@@ -49,18 +49,24 @@ class UploadLogs(VersionId):
     lines: Annotated[int, Field(ge=0, le=100_000)] | None = None
 
 
+#: Text as the database can keep it: a stated length makes pydantic refuse lone surrogates.
+_Text = Annotated[str, Field(max_length=1024 * 1024)]
+
+
 class NewConfig(VersionId):
     """A configuration; what is left out stays as it was."""
 
-    runtime: str | None = None
+    # The SDK refuses to read a list with any other runtime in it.
+    runtime: Literal["onnx", "tensorflow", "flight", "mlflow"] | None = None
     tensor_fields: list[str] | None = None
     filter_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    input_schema: str | None = None
-    output_schema: str | None = None
-    batch_config: str | None = None
+    input_schema: _Text | None = None
+    output_schema: _Text | None = None
+    batch_config: _Text | None = None
     dynamic_batching_config: dict[str, Json] | None = None
     continuous_batching_config: dict[str, Json] | None = None
-    openai: dict[str, Json] | None = None
+    # The wire asks for it under another name than it is given by.
+    openai: dict[str, Json] | None = Field(default=None, alias="openai_config")
 
 
 def get_model(request: Request, body: ModelId) -> object:

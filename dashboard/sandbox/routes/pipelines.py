@@ -15,7 +15,7 @@ from starlette.responses import Response
 from dashboard.sandbox import shapes
 from dashboard.sandbox.bodies import Body, read, storable
 from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
-from dashboard.sandbox.deployments import model_stubs, plan_of
+from dashboard.sandbox.deployments import model_stubs, plan_of, unsupported_step
 from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.routes.access import (
     LARGEST_ID,
@@ -234,6 +234,8 @@ def _save(request: Request, body: Deploy, version: Row) -> int:
     config_ids = [_config_id(request, stub) for stub in model_stubs(version["definition"])]
     if not config_ids:
         raise BadRequest("pipeline_version_pk_id: this pipeline version has no model step")
+    if kind := unsupported_step(version["definition"]):
+        raise BadRequest(f"definition.steps: the sandbox does not imitate this step: {kind}")
     return store.pipelines.save_deployment(
         version,
         deploy_id=body.deploy_id,

@@ -36,6 +36,11 @@ class Users:
         )
         self._by_id.clear()
 
+    def set_enabled(self, user_id: str, *, enabled: bool) -> None:
+        """Let a person in, or shut them out."""
+        self._database.run("UPDATE users SET enabled = ? WHERE id = ?", (int(enabled), user_id))
+        self._by_id.clear()
+
     def by_id(self, user_id: str) -> Row | None:
         """Return one person."""
         known = self._by_id.get(user_id)
