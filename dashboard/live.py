@@ -102,7 +102,26 @@ def tell_news() -> None:
             messages.failure(job.doing, job.error)
 
 
-def submit(action: Callable[[], Outcome], *, doing: str, once: str, form: str = "") -> None:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as it was drawn: its name, and the version of its keys.
+
+    A click that was sent before the form's success came back finds another version, and does
+    nothing: a double click acts once.
+    """
+
+    name: str
+    version: int
+
+
+def drawn_form(name: str) -> Form:
+    """Return the form as this run draws it. Call it after `form_state`."""
+    return Form(name, session.form_version(name))
+
+
+def submit(
+    action: Callable[[], Outcome], *, doing: str, once: str, form: Form | None = None
+) -> None:
     """Start an action as a job, and see that it is followed from wherever it was clicked.
 
     Parameters
@@ -111,10 +130,21 @@ def submit(action: Callable[[], Outcome], *, doing: str, once: str, form: str = 
         The form whose fields an error may belong to; the form then shows it.
     """
     current = runtime.current()
+    if form is not None and _was_sent(form):
+        return
     job = current.jobs.submit(current.identity(), action, doing=doing, once=once)
-    if form:
-        session.set_job(form, job.job_id)
+    if form is not None:
+        session.set_job(form.name, job.job_id)
     session.note_submitted()
+
+
+def _was_sent(form: Form) -> bool:
+    """Whether this very form was sent already, and did not fail."""
+    if form.version != session.form_version(form.name):
+        return True
+    current = runtime.current()
+    sent = current.jobs.find(current.identity(), session.job_of(form.name))
+    return sent is not None and sent.state is not JobState.FAILED
 
 
 def pursue() -> None:

@@ -105,6 +105,12 @@ def form_key(form: str, field: str) -> str:
     return f"{form}_{field}_{st.session_state.get(_FORM + form, 0)}"
 
 
+def form_version(form: str) -> int:
+    """Number of the form's keys; it grows with every success."""
+    version: int = st.session_state.get(_FORM + form, 0)
+    return version
+
+
 def renew_form(form: str) -> None:
     """Give the form new keys and drop what was typed under the old ones."""
     version = st.session_state.get(_FORM + form, 0)

@@ -40,6 +40,7 @@ pipelines = live.read(current.catalog.pipelines(who)).value or ()
 names = labels(rooms)
 busy_rooms = [one.workspace_id for one in pipelines if one.workspace_id in names]
 
+form = live.drawn_form(_FORM)
 links_key, room_key = "new_connection_link", "new_connection_room"
 connector = registry.CONNECTORS[0]
 fields = [
@@ -67,7 +68,7 @@ def save(corrected: dict[str, str] | None = None) -> None:
         ),
         doing=f"Saving {name}" if name else "Saving the connection",
         once="new_connection",
-        form=_FORM,
+        form=form,
     )
 
 

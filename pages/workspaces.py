@@ -3,6 +3,7 @@ import streamlit as st
 from components import loading
 from components.empty_state import Way, empty_state
 from components.frame import page_header
+from components.text import md
 from components.workspace_table import MembersChange, workspace_drawer, workspace_table
 from dashboard import live, runtime, session, strings
 from dashboard.domain.workspace import Workspace, labels
@@ -93,4 +94,4 @@ else:
     opened_id = st.query_params.get(_OPENED, "")
     opened = next((room for room in known.value if str(room.workspace_id) == opened_id), None)
     if opened is not None and session.dialog() == ("", ""):
-        draw_drawer(opened, names[opened.workspace_id])
+        draw_drawer(opened, md(names[opened.workspace_id]))

@@ -41,6 +41,11 @@ class Gate:
         timed = _TimedSend(send)
         try:
             await self._serve(scope, receive, timed)
+        except asyncio.CancelledError:
+            # The server ends and has waited long enough. Left to itself it would answer plain text.
+            if timed.started:
+                raise
+            await wire_answer(500, "The sandbox is stopping")(scope, receive, timed)
         except Exception as exc:  # noqa: BLE001  # the last stop: nothing may leave as a bare 500
             answer = log_unexpected(scope["method"], scope["path"], exc)
             if not timed.started:

@@ -38,8 +38,9 @@ from dashboard.vault import VaultError
 #: After the parent's end everything is gone within a second; the last part of it is by force.
 _FORCE_AFTER_S = 0.6
 _GRACE_S = 2
-#: The first requests come right after the start, and the import slows them down.
-_WARM_UP_AFTER_S = 1.0
+#: The import shares the processor with the first requests, which come right after the start, and
+#: with the program that sends them.
+_WARM_UP_AFTER_S = 5.0
 _EXIT_REFUSED = 3
 _STDIN = 0
 

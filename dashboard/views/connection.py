@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from components.connection_drawer import DrawerAct, DrawerIntent, connection_drawer
-from components.text import short
+from components.text import md, short
 from dashboard import live, runtime, session
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
@@ -56,7 +56,7 @@ def _drawer(connection: Connection, rooms: Sequence[Workspace]) -> None:
     linked = linked_ids(connection, rooms, members)
 
     @st.dialog(
-        short(connection.name, 80) or "(no name)",
+        md(short(connection.name, 80)) or "(no name)",
         width=560,
         position="right",
         icon=":material/link:",

@@ -79,6 +79,8 @@ def _deploy(subject: str) -> None:
     view = current.watch.look(who, pipeline)
 
     def deploy(asked: DeployRequest) -> None:
+        if session.dialog() != ("deploy", subject):
+            return  # the second click of a double click
         session.close_dialog()
         live.submit(
             lambda: current.deployments.deploy(
@@ -128,6 +130,8 @@ def _undeploy(subject: str) -> None:
     )
 
     def undeploy() -> None:
+        if session.dialog() != ("undeploy", subject):
+            return  # the second click of a double click
         session.close_dialog()
         live.submit(
             lambda: current.deployments.undeploy(who, pipeline),
@@ -209,6 +213,8 @@ def _pipeline_from(
     with field_box("pipeline_name", state.error):
         st.text_input("Name", value=version.model_name.lower(), key=name_key)
 
+    sent_form = live.drawn_form(form)
+
     def create() -> None:
         name = str(st.session_state.get(name_key, "")).strip()
         live.submit(
@@ -217,7 +223,7 @@ def _pipeline_from(
             ),
             doing="Creating the pipeline",
             once=f"new_pipeline:{room_id}:{name}",
-            form=form,
+            form=sent_form,
         )
 
     st.button(
@@ -245,6 +251,8 @@ def _upload(room_id: int, state: live.FormState) -> None:
     if state.is_busy:
         st.markdown(":small[:material/progress_activity: Uploading and waiting for the platform…]")
 
+    sent_form = live.drawn_form(form)
+
     def upload() -> None:
         name = str(st.session_state.get(name_key, "")).strip()
         if file is not None:
@@ -254,7 +262,7 @@ def _upload(room_id: int, state: live.FormState) -> None:
                 ),
                 doing="Uploading the model",
                 once=f"upload:{room_id}:{name}",
-                form=form,
+                form=sent_form,
             )
 
     st.button(
@@ -276,13 +284,15 @@ def _new_workspace(_subject: str) -> None:
 
     name_key = session.form_key(form, "name")
 
+    sent_form = live.drawn_form(form)
+
     def create() -> None:
         name = str(st.session_state.get(name_key, "")).strip()
         live.submit(
             lambda: current.workspaces.create(who, name),
             doing="Creating the workspace",
             once=f"new_workspace:{name}",
-            form=form,
+            form=sent_form,
         )
 
     @st.dialog("New workspace", on_dismiss=session.close_dialog)

@@ -70,7 +70,7 @@ def _choose(rooms: Sequence[Workspace]) -> None:
             width="stretch",
             key="summarize_fetch",
             on_click=_fetch,
-            args=(chosen, room),
+            args=(chosen, room, live.drawn_form(_FETCH)),
         )
     if fetch.error is not None:
         field_error(fetch.error.message, fetch.error.hint)
@@ -82,7 +82,7 @@ def _choose(rooms: Sequence[Workspace]) -> None:
         _table(room, pipelines)
 
 
-def _fetch(connection: Connection | None, room: Workspace) -> None:
+def _fetch(connection: Connection | None, room: Workspace, form: live.Form) -> None:
     if connection is None:
         return
     current = runtime.current()
@@ -91,7 +91,7 @@ def _fetch(connection: Connection | None, room: Workspace) -> None:
         lambda: current.fetching.fetch(who, connection_id=connection.connection_id, workspace=room),
         doing=f"Fetching from {connection.name}",
         once=f"fetch:{connection.connection_id}:{room.workspace_id}",
-        form=_FETCH,
+        form=form,
     )
 
 
@@ -202,6 +202,7 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
         st.query_params.from_dict({"run": start.done.result})
         st.rerun()
     settings = dialogs.stored_settings(pipeline)
+    form = live.drawn_form(_START)
 
     def act(asked: RunAct) -> None:
         if asked is RunAct.DEPLOY:
@@ -218,7 +219,7 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
                 ),
                 doing="Starting the run",
                 once=f"run:{passport.table_id}:{pipeline.pipeline_id}",
-                form=_START,
+                form=form,
             )
 
     start_bar(

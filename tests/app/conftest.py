@@ -6,21 +6,28 @@ import contextlib
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.util import patch_config_options
 
 from dashboard import runtime, session
 from dashboard.domain.identity import Identity
+from dashboard.domain.inference import RowTiming
+from dashboard.domain.run import RowState, RunState
 from dashboard.masking import Secret
 from dashboard.runtime import LOCAL_KEY, Runtime
 from dashboard.services.story import CREATED_MARK, TIMING_MARK
 from dashboard.settings import PROJECT_ROOT, Settings
+from dashboard.store.run_records import Claim, RowResult, RunRecords
+from tests.app import stories
 from tests.support import sandbox as sandboxes
 from tests.support.sandbox import RunningSandbox
 from tests.support.waiting import wait_until
@@ -70,9 +77,64 @@ class Platform:
         made = self.post("/v1/api/connections/create", body)
         return str(made["id"])
 
+    def link(self, name: str, room_name: str) -> None:
+        """Link a connection to a workspace, past the pages."""
+        gateway = self.current.gateway()
+        rooms = gateway.list_workspaces(self.who)
+        room = next(one for one in rooms if one.name == room_name)
+        gateway.link_connection(self.who, name=name, workspace_id=room.workspace_id)
+
     def delay(self, delay_s: float) -> None:
         """Answer every platform route that much later."""
         self.post("/_sandbox/faults", {"route": "*", "delay_s": delay_s})
+
+    def keep_run(self, texts: Sequence[str], *, failed: int = 0) -> str:
+        """Keep a finished run over `texts`, the last `failed` of them failed; return its id.
+
+        Its workspace is one that no seed holds, so that nobody sees the run after a reset.
+        """
+        room = int(
+            self.post("/v1/api/workspaces/create", {"workspace_name": "reading-room"})[
+                "workspace_id"
+            ]
+        )
+        self.current.reads.forget(LOCAL_KEY)
+        draft = replace(stories.passport(), workspace_id=room)
+        table = self.current.tables.save(self.who, draft, pa.table({"inputs": list(texts)}))
+        at = stories.NOW
+        run = replace(
+            stories.run(),
+            run_id=token_hex(16),
+            table_id=table.table_id,
+            workspace_id=room,
+            started_at=None,
+            finished_at=None,
+            rows_total=len(texts),
+            rows_done=0,
+        )
+        claim = Claim("test", at + timedelta(seconds=60))
+        done = len(texts) - failed
+        timing = RowTiming(1, 2, 405, 1, 400, 3)
+        rows = [
+            RowResult(
+                number,
+                RowState.DONE if number < done else RowState.FAILED,
+                summary=f"Summary of {text}" if number < done else "",
+                error="" if number < done else f"It was refused: {text}",
+                anomaly_count=0,
+                answered_at=at + timedelta(seconds=number),
+                input_chars=len(text),
+                timing=timing,
+            )
+            for number, text in enumerate(texts)
+        ]
+        records = RunRecords(self.current._store)
+        records.insert(run, claim)
+        records.running(run.run_id, "test", at=at)
+        assert not records.journal({run.run_id: rows}, claim)
+        end = at + timedelta(seconds=11)
+        assert records.finished(run.run_id, "test", state=RunState.DONE, message="", at=end)
+        return run.run_id
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
@@ -116,6 +178,14 @@ class Platform:
         answer = self.http.request(method, self.sandbox.url + path, headers=headers, **options)
         answer.raise_for_status()
         return answer
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_search_for_components():
+    """Spare each AppTest the search of every installed package for components: there are none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamlit.components.v2.manifest_scanner.scan_component_manifests", list)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +262,8 @@ def settle(at: AppTest) -> AppTest:
         return not jobs and is_known() and all(map(current.reads.is_settled, _followed(at)))
 
     for _ in range(20):
-        if not _followed(at) and has_ended() and not current.jobs.has_news(who):
+        awaited = _followed(at) or at.session_state.get(session._FOLLOWED_JOBS)
+        if not awaited and has_ended() and not current.jobs.has_news(who):
             _check(at)
             return at
         wait_until(has_ended, within_s=_SETTLE_S, what="what the page awaits has ended")

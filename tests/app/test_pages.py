@@ -28,7 +28,7 @@ IN_DEMO = {
     "new_connection": "**After saving**",
     "workspaces": "3 workspaces. Click a name",
     "pipelines": "**hf\\-summarizer**",
-    "summarize": "Fetch the table to look at it",
+    "summarize": "Nothing is linked to workshop\\-workspace\\-summarization",
     "latency": "Nothing has run yet",
 }
 IN_EMPTY = {
@@ -375,6 +375,89 @@ def test_cancelling_forgets_what_was_typed(demo, open_page):
     assert at.text_input(key="new_connection_name_1").value == ""
 
 
+# From a table to a finished run
+
+
+TICKETS, ROOM = "support-tickets-week-47", "workshop-workspace-summarization"
+
+
+def test_a_fetched_table_is_shown_and_the_way_on_is_to_deploy(demo, open_page):
+    demo.link(TICKETS, ROOM)
+    at = settle(open_page("summarize"))
+    settle(at.button(key="summarize_fetch").click().run())
+    assert at.query_params["table"]
+    assert "Fits the model" in words(at)
+    assert column(at, "inputs")[0]
+    assert "summarize_run" not in [button.key for button in at.button]
+    settle(at.button(key="summarize_deploy").click().run())
+    assert shown(at.get("dialog")[0].proto.dialog.title) == "Deploy hf-summarizer"
+
+
+def test_a_link_that_cannot_be_fetched_is_told_where_it_was_asked_for(demo, open_page):
+    at = save(
+        type_in(settle(open_page("new_connection")), name="gone", url=f"{demo.sandbox.url}/x")
+    )
+    at.button(key="drawer_fetch").click().run()
+    settle(at)
+    assert heading(at) == ["Summarize"]
+    settle(at.button(key="summarize_fetch").click().run())
+    assert ":red[:material/error:" in words(at)
+    assert "Fetch the table to look at it" in words(at)
+
+
+def test_an_address_of_a_table_that_is_gone_is_no_dead_end(demo, open_page):
+    demo.link(TICKETS, ROOM)
+    at = settle(open_page("summarize", table="gone"))
+    assert ":red[:material/error:" in words(at)
+    assert not at.button(key="summarize_fetch").disabled
+
+
+def test_a_finished_run_is_on_home_and_leads_to_its_reading_and_its_timing(demo, open_page):
+    run_id = demo.keep_run(["One text.", "Another."], failed=1)
+    at = settle(open_page("home"))
+    assert column(at, "Result") == [["▲ 1 failed"]]
+    settle(at.button(key="home_time_last").click().run())
+    assert heading(at) == ["Latency"]
+    assert at.query_params == {"run": run_id}
+    settle(open_page("home").button(key="home_read_last").click().run())
+
+
+def test_a_finished_run_can_be_read_and_its_failed_rows_retried(demo, open_page):
+    run_id = demo.keep_run(["One text.", "Another."], failed=1)
+    at = settle(open_page("summarize", run=run_id))
+    assert heading(at) == ["week\\-47"]
+    assert "1 of 2 rows done in 11.0 s" in shown(words(at))
+    assert "Retry 1 failed row" in labels(at)
+    assert strings.EMBEDDED_ENGINE in shown(words(at))
+
+
+@pytest.mark.parametrize("page", ["summarize", "latency", "home"])
+def test_hostile_texts_of_a_run_raise_nothing(demo, open_page, page):
+    run_id = demo.keep_run([*HOSTILE, "\u202etxet", ""], failed=3)
+    at = settle(open_page(page, **({} if page == "home" else {"run": run_id})))
+    assert len(at.title) == 1
+    assert not re.search(r"(?<!\\)<img", words(at))
+
+
+def test_the_timing_of_a_run_is_drawn_and_remembered_as_seen(demo, open_page):
+    run_id = demo.keep_run([f"Text {number}." for number in range(30)])
+    at = settle(open_page("latency", run=run_id))
+    assert at.get("plotly_chart")
+    assert "week\\-47, 30 rows" in words(at)
+    at.query_params.clear()
+    at.switch_page("../pages/home.py").run()
+    assert "Looked at" in words(settle(at))
+
+
+@pytest.mark.parametrize("page", ["summarize", "latency"])
+def test_an_address_of_a_run_that_is_not_kept_is_no_dead_end(demo, open_page, page):
+    at = settle(open_page(page, run="gone"))
+    assert heading(at) == [HEADINGS[page]]
+    told = {"summarize": "not kept any more", "latency": "Nothing has run yet"}
+    assert told[page] in words(at)
+    assert "Choose a table" in labels(at)
+
+
 # Dialogs
 
 
@@ -432,11 +515,13 @@ def test_a_refused_name_of_a_workspace_is_told_in_the_dialog(empty, open_page):
 
 
 def test_a_workspace_shows_what_is_in_it(demo, open_page):
+    demo.link(TICKETS, ROOM)
     rooms = demo.post("/v1/api/workspaces/list", {})["workspaces"]
-    (room_id,) = [one["id"] for one in rooms if one["name"].endswith("summarization")]
+    (room_id,) = [one["id"] for one in rooms if one["name"] == ROOM]
     at = settle(open_page("workspaces", workspace=str(room_id)))
     assert "**Models** hf\\-summarizer" in words(at)
-    assert at.multiselect[0].value
+    tickets = demo.current.reads.get(demo.current.catalog.connections(demo.who)).value[-1]
+    assert (tickets.name, at.multiselect[0].value) == (TICKETS, [tickets.connection_id])
 
 
 def test_a_new_pipeline_needs_a_workspace(empty, open_page):

@@ -19,10 +19,8 @@ def packed(files: dict[str, bytes] | None = None) -> bytes:
     return target.getvalue()
 
 
-def upload(
-    platform, content: bytes | None, *, as_user: str = "", call="upload_and_convert", **over
-):
-    """Upload like the SDK: a JSON part without a file name, and the file."""
+def upload_parts(content: bytes | None, **over) -> dict[str, tuple[str | None, str | bytes, str]]:
+    """Return the parts of an upload like the SDK's: JSON without a file name, and the file."""
     metadata = {
         "name": "hf-summarizer",
         "visibility": "private",
@@ -36,6 +34,14 @@ def upload(
     }
     if content is not None:
         files["file"] = ("../m.zip", content, "application/octet-stream")
+    return files
+
+
+def upload(
+    platform, content: bytes | None, *, as_user: str = "", call="upload_and_convert", **over
+):
+    """Upload like the SDK."""
+    files = upload_parts(content, **over)
     return platform.http.post(
         f"/v1/api/models/{call}", files=files, headers=platform.headers(as_user)
     )
