@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -79,11 +80,12 @@ def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
 
 
 def sandbox_pid(dashboard: RunningDashboard) -> int:
-    return next(
-        pid
+    lines = {
+        pid: Path(f"/proc/{pid}/cmdline").read_text()
         for pid in process_tree(dashboard.process.pid)
-        if "dashboard.sandbox" in open(f"/proc/{pid}/cmdline").read()
-        and "engine" not in open(f"/proc/{pid}/cmdline").read()
+    }
+    return next(
+        pid for pid, line in lines.items() if "dashboard.sandbox" in line and "engine" not in line
     )
 
 
