@@ -10,7 +10,8 @@ from dashboard.errors import DashboardError
 def show(error: DashboardError, *, what: str, key: str) -> None:
     """Draw the error state: `what` cannot be shown, such as `your connections`."""
     session.note_error_shown()
-    can_start = runtime.current().place().can_start
+    # The last resort of every page must not depend on what may have failed.
+    can_start = runtime.is_started() and runtime.current().place().can_start
     error_panel(error, what=what, key=key, can_start=can_start, on_way_back=_take)
 
 
