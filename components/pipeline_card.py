@@ -100,8 +100,7 @@ def state_words(facts: PipelineFacts) -> str:  # noqa: PLR0911 - one answer a st
     if state is PipelineState.STOPPING:
         return f"Stopping, {duration(facts.since_s)}"
     if state is PipelineState.ERROR:
-        may_recover = facts.started_s is None or facts.started_s < MAY_RECOVER_S
-        return "Error, may recover" if may_recover else "Error, final"
+        return "Error, may recover" if _may_recover(facts) else "Error, final"
     if state is PipelineState.DEGRADED:
         answering = sum(pod.status == "Running" for pod in facts.status.engines)
         replicas = len(facts.status.engines)
@@ -181,12 +180,22 @@ def _why(facts: PipelineFacts) -> None:
         needs = f"{lacking.required_cpu} CPU" if lacking.required_cpu else lacking.required_memory
         st.markdown(
             f"The platform has no room for it: {md(facts.pipeline.name)} needs {md(needs)}. "
-            "It keeps trying. Ask for a smaller size, or undeploy something else."
+            f"{'It keeps trying. ' if _may_recover(facts) else ''}"
+            "Ask for a smaller size, or undeploy something else."
         )
         return
     reason = next((pod.reason for pod in pods if pod.reason), "")
     told = f" The platform says: {md(reason)}." if reason else ""
-    st.markdown(f"It does not start.{told} It may recover within ten minutes of the deploy.")
+    hope = (
+        "It may recover within ten minutes of the deploy."
+        if _may_recover(facts)
+        else "It has not recovered within ten minutes. Undeploy it, then deploy it again."
+    )
+    st.markdown(f"It does not start.{told} {hope}")
+
+
+def _may_recover(facts: PipelineFacts) -> bool:
+    return facts.started_s is None or facts.started_s < MAY_RECOVER_S
 
 
 def _pods(status: DeploymentStatus) -> None:

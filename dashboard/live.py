@@ -21,7 +21,6 @@ from dashboard.services.reads import Query, Read
 
 T = TypeVar("T")
 
-_FIRST_S = 0.1
 _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
@@ -163,11 +162,9 @@ def follow() -> None:
     jobs = {*session.followed_jobs(), *(job.job_id for job in current.jobs.running(who))}
     states = current.watch.states(who)
     place = current.place()
-    busy = bool(keys or jobs or current.jobs.has_news(who) or not current.was_drawn)
+    busy = bool(keys or jobs or current.jobs.has_news(who))
     moving = any(state is None or state.is_moving for _, state in states)
     every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
-    if not current.was_drawn:
-        every_s = _FIRST_S
 
     in_page_run = True
 
@@ -176,8 +173,6 @@ def follow() -> None:
         # A redraw right at the end of a run would sweep its messages away before they are seen.
         if in_page_run:
             return
-        # Asked for by the browser: the page stands there, and the heavy import may begin.
-        current.page_was_drawn()
         reads_ended = any(current.reads.is_settled(key) for key in keys)
         jobs_ended = any(
             job is None or job.state is not JobState.RUNNING

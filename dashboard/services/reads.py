@@ -109,7 +109,7 @@ class Reads:
             Seconds after a failure before the next attempt starts by itself.
         """
         entry = self._due(query, retry_s)
-        if wait_s > 0 and not entry.has_value and entry.error is None:
+        if wait_s > 0 and not entry.has_value:
             entry.settled.wait(wait_s)
         return self._snapshot(entry)
 

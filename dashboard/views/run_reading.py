@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from components import loading
 from components.badges import run_badge
 from components.frame import page_header
 from components.reading_pane import reading_pane
@@ -32,6 +33,15 @@ def draw(run_id: str) -> None:
     """Draw the run, live while it moves."""
     current = runtime.current()
     who = current.identity()
+    rooms = live.read(current.catalog.workspaces(who))
+    if rooms.value is None:
+        # Whether this run may be seen is for the platform to say.
+        page_header("Summarize")
+        if rooms.error is not None:
+            ways_back.show(rooms.error, what="this run", key="run_rooms")
+        else:
+            loading.skeleton("your workspaces", rooms, height=448)
+        return
     try:
         run = current.runs.run(who, run_id)
     except NotFound:

@@ -20,13 +20,12 @@ from streamlit.testing.v1.util import patch_config_options
 
 from dashboard import runtime, session
 from dashboard.domain.identity import Identity
-from dashboard.domain.inference import RowTiming
-from dashboard.domain.run import RowState, RunState
+from dashboard.domain.run import RunState
 from dashboard.masking import Secret
 from dashboard.runtime import LOCAL_KEY, Runtime
 from dashboard.services.story import CREATED_MARK, TIMING_MARK
 from dashboard.settings import PROJECT_ROOT, Settings
-from dashboard.store.run_records import Claim, RowResult, RunRecords
+from dashboard.store.run_records import Claim, RunRecords
 from tests.app import stories
 from tests.support import sandbox as sandboxes
 from tests.support.sandbox import RunningSandbox
@@ -44,6 +43,7 @@ class Platform:
     current: Runtime
     http: httpx.Client
     token: str = ""
+    runs_kept: int = 0
 
     @property
     def who(self) -> Identity:
@@ -91,48 +91,32 @@ class Platform:
     def keep_run(self, texts: Sequence[str], *, failed: int = 0) -> str:
         """Keep a finished run over `texts`, the last `failed` of them failed; return its id.
 
-        Its workspace is one that no seed holds, so that nobody sees the run after a reset.
+        Its workspace is one that no seed holds, so that nobody sees it after a reset; in the tests
+        that make that workspace too, it is the newest of the runs there.
         """
-        room = int(
-            self.post("/v1/api/workspaces/create", {"workspace_name": "reading-room"})[
-                "workspace_id"
-            ]
-        )
+        made = self.post("/v1/api/workspaces/create", {"workspace_name": "reading-room"})
+        room = int(made["workspace_id"])
         self.current.reads.forget(LOCAL_KEY)
+        self.runs_kept += 1
         draft = replace(stories.passport(), workspace_id=room)
         table = self.current.tables.save(self.who, draft, pa.table({"inputs": list(texts)}))
-        at = stories.NOW
         run = replace(
             stories.run(),
             run_id=token_hex(16),
             table_id=table.table_id,
             workspace_id=room,
+            created_at=stories.NOW + timedelta(seconds=self.runs_kept),
             started_at=None,
             finished_at=None,
             rows_total=len(texts),
             rows_done=0,
         )
-        claim = Claim("test", at + timedelta(seconds=60))
-        done = len(texts) - failed
-        timing = RowTiming(1, 2, 405, 1, 400, 3)
-        rows = [
-            RowResult(
-                number,
-                RowState.DONE if number < done else RowState.FAILED,
-                summary=f"Summary of {text}" if number < done else "",
-                error="" if number < done else f"It was refused: {text}",
-                anomaly_count=0,
-                answered_at=at + timedelta(seconds=number),
-                input_chars=len(text),
-                timing=timing,
-            )
-            for number, text in enumerate(texts)
-        ]
+        start, end = stories.NOW, stories.NOW + timedelta(seconds=11)
+        claim = Claim("test", end)
         records = RunRecords(self.current._store)
         records.insert(run, claim)
-        records.running(run.run_id, "test", at=at)
-        assert not records.journal({run.run_id: rows}, claim)
-        end = at + timedelta(seconds=11)
+        assert records.running(run.run_id, "test", at=start)
+        assert not records.journal({run.run_id: stories.results(texts, failed=failed)}, claim)
         assert records.finished(run.run_id, "test", state=RunState.DONE, message="", at=end)
         return run.run_id
 
@@ -207,7 +191,6 @@ def _platform(tmp_path_factory) -> Iterator[Platform]:
         )
         platform = Platform(sandbox, current, http)
         try:
-            current.page_was_drawn()
             wait_until(current.is_ready, within_s=30, what="the dashboard has signed in")
             yield platform
         finally:
@@ -216,14 +199,14 @@ def _platform(tmp_path_factory) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def demo(_platform) -> Platform:
+def demo(_platform: Platform) -> Platform:
     """A platform in the workshop's state, of which nothing has been read yet."""
     _platform.begin("demo")
     return _platform
 
 
 @pytest.fixture
-def empty(_platform) -> Platform:
+def empty(_platform: Platform) -> Platform:
     """A platform with one person and nothing else."""
     _platform.begin("empty")
     return _platform

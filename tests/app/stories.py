@@ -19,6 +19,7 @@ from components.steps import steps_row
 from components.table_card import table_card
 from dashboard.domain.connection import Connection
 from dashboard.domain.deployment import Phase, advance
+from dashboard.domain.inference import RowTiming
 from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX, ModelVersion
 from dashboard.domain.pipeline import (
     DeploymentSettings,
@@ -29,10 +30,11 @@ from dashboard.domain.pipeline import (
     PipelineVersion,
     Pod,
 )
-from dashboard.domain.run import Run, RunState
+from dashboard.domain.run import RowState, Run, RunState
 from dashboard.domain.story import StoryFacts, steps
 from dashboard.domain.table import ColumnFacts, Passport, fit_of
 from dashboard.errors import DashboardError
+from dashboard.store.run_records import RowResult
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 IMG = "<img src=x onerror=alert(1)>"
@@ -124,6 +126,24 @@ def run(state: RunState = RunState.DONE, *, failed: int = 0, name: str = "week-4
         started_at=NOW,
         finished_at=NOW + timedelta(seconds=11),
     )
+
+
+def results(texts: Sequence[str], *, failed: int) -> list[RowResult]:
+    """Return what became of each text: all answered but the last `failed`."""
+    done = len(texts) - failed
+    return [
+        RowResult(
+            number,
+            RowState.DONE if number < done else RowState.FAILED,
+            summary=f"Summary of {text}" if number < done else "",
+            error="" if number < done else f"It was refused: {text}",
+            anomaly_count=0,
+            answered_at=NOW + timedelta(seconds=number),
+            input_chars=len(text),
+            timing=RowTiming(1, 2, 405, 1, 400, 3),
+        )
+        for number, text in enumerate(texts)
+    ]
 
 
 # Drawing

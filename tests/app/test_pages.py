@@ -188,14 +188,15 @@ def test_the_next_step_of_an_empty_platform_leads_to_a_new_connection(empty, ope
 # Names are text
 
 
-def names_in_table(at: AppTest) -> list[str]:
+def names_in_table(at: AppTest) -> list[Any]:
     return column(at, "Name")
 
 
 def column(at: AppTest, name: str) -> list[Any]:
     # Not by way of pandas, whose version here makes Arrow's reader warn.
     with pa.ipc.open_stream(at.dataframe[0].proto.arrow_data.data) as reader:
-        return reader.read_all().column(name).to_pylist()
+        values: list[Any] = reader.read_all().column(name).to_pylist()
+    return values
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -305,7 +306,7 @@ def error_at(at: AppTest, field: str) -> str:
     [
         ("", LINK, "name", "A connection needs a name"),
         ("   ", LINK, "name", "A connection needs a name"),
-        ("week-1", "", "url", ""),
+        ("week-1", "", "url", "Enter the link of the file."),
         ("week-1", "ftp://files.example.org/a.csv", "url", "not ftp://"),
         ("mongodb_atlas", LINK, "name", "mongodb_atlas"),
     ],
@@ -349,6 +350,8 @@ def test_a_saved_form_gets_new_keys_and_leaves_no_secret_behind(demo, open_page)
     at.text_input(key="new_connection_username_0").input(user)
     at.text_input(key="new_connection_password_0").input(password)
     at.text_area(key="new_connection_headers_0").input(f"X-Key: {header}")
+    at.run()
+    assert all(secret in everything_kept(at) for secret in secrets)
     save(at)
     assert heading(at) == ["Connections"]
     assert any("Saved signed" in shown(toast.value) for toast in at.toast)
@@ -425,14 +428,17 @@ def test_an_address_of_a_table_that_is_gone_is_no_dead_end(demo, open_page):
 def test_a_finished_run_is_on_home_and_leads_to_its_reading_and_its_timing(demo, open_page):
     run_id = demo.keep_run(["One text.", "Another."], failed=1)
     at = settle(open_page("home"))
-    assert column(at, "Result") == [["▲ 1 failed"]]
+    assert column(at, "Result")[0] == ["▲ 1 failed"]
     settle(at.button(key="home_time_last").click().run())
     assert heading(at) == ["Latency"]
     assert at.query_params == {"run": run_id}
-    settle(open_page("home").button(key="home_read_last").click().run())
+    at = settle(open_page("home"))
+    settle(at.button(key="home_read_last").click().run())
+    assert heading(at) == ["week\\-47"]
+    assert at.query_params == {"run": run_id}
 
 
-def test_a_finished_run_can_be_read_and_its_failed_rows_retried(demo, open_page):
+def test_a_finished_run_says_what_made_it_and_offers_to_retry_what_failed(demo, open_page):
     run_id = demo.keep_run(["One text.", "Another."], failed=1)
     at = settle(open_page("summarize", run=run_id))
     assert heading(at) == ["week\\-47"]
