@@ -57,7 +57,10 @@ def connection_drawer(  # noqa: PLR0913 - what the drawer shows, by keyword
     with st.container(horizontal=True, gap="xsmall"):
         st.markdown(badge(Look("category", "gray", ""), connection.type or "no type"))
         st.markdown(
-            badge(Look("folder_shared", "gray", ""), count(len(linked), "workspace"))
+            badge(
+                Look("folder_shared", "gray", ""),
+                count(len(connection.workspace_names), "workspace"),
+            )
             + f" :small[:gray[created {created}]]"
         )
     _parts(connection.parts)
@@ -73,8 +76,8 @@ def connection_drawer(  # noqa: PLR0913 - what the drawer shows, by keyword
         args=(DrawerIntent(DrawerAct.FETCH, tuple(linked[:1])),),
     )
     with st.expander("Delete…", type="compact", key="drawer_delete_fold"):
-        names = [workspaces[one] for one in linked if one in workspaces]
-        _delete(connection, names, is_busy=is_busy, on_act=on_act)
+        # Also those the reader is not in: their members lose it all the same.
+        _delete(connection, connection.workspace_names, is_busy=is_busy, on_act=on_act)
 
 
 def _parts(parts: Sequence[DetailPart]) -> None:

@@ -156,4 +156,9 @@ def _refuse(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything was stopped in order by now; a worker that still waits for a slow platform must
+    # not hold the terminal for minutes.
+    os._exit(status)

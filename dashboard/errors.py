@@ -51,6 +51,12 @@ class DashboardError(Exception):
         self.field = field
 
 
+def bare(error: DashboardError) -> DashboardError:
+    """Return `error` without traceback, cause and context: to be kept, it must hold nothing."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
 class SettingsError(DashboardError):
     """A setting is missing or wrong."""
 

@@ -25,6 +25,7 @@ _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
 _HOLD_NEWS_S = 2.0
+_RETRY_S = 3.0
 
 
 def read(query: Query[T], *, wait: bool = True) -> Read[T]:
@@ -32,6 +33,8 @@ def read(query: Query[T], *, wait: bool = True) -> Read[T]:
     known = runtime.current().reads.get(query, wait_s=session.read_budget_s() if wait else 0.0)
     if known.is_loading:
         session.follow(query.key)
+    # A page that is only looked at is read again too.
+    session.note_due(_RETRY_S if known.error is not None else query.fresh_s)
     if known.error is not None and known.value is not None:
         session.note_stale(known.error, known.age_s)
     return known
@@ -89,11 +92,11 @@ def tell_news() -> None:
     """
     current = runtime.current()
     who = current.identity()
-    if session.followed() and current.jobs.news_age_s(who) < _HOLD_NEWS_S:
+    if session.followed() and current.jobs.news_age_s(who, session.jobs_started()) < _HOLD_NEWS_S:
         # The page is about to be redrawn, and a redraw right behind a message swallows it.
         return
     shown = session.jobs_of_drawn_forms()
-    for job in current.jobs.take_news(who):
+    for job in current.jobs.take_news(who, session.jobs_started()):
         if job.error is None:
             if job.outcome is not None:
                 messages.success(job.outcome.message)
@@ -129,11 +132,15 @@ def submit(
         The form whose fields an error may belong to; the form then shows it.
     """
     current = runtime.current()
-    if form is not None and _was_sent(form):
-        return
+    if form is not None:
+        if _was_sent(form):
+            return
+        # Two people who fill in the same form send two forms.
+        once = f"{once}:{session.mark()}:{form.version}"
     job = current.jobs.submit(current.identity(), action, doing=doing, once=once)
     if form is not None:
         session.set_job(form.name, job.job_id)
+    session.note_job(job.job_id)
     session.note_submitted()
 
 
@@ -162,7 +169,7 @@ def follow() -> None:
     jobs = {*session.followed_jobs(), *(job.job_id for job in current.jobs.running(who))}
     states = current.watch.states(who)
     place = current.place()
-    busy = bool(keys or jobs or current.jobs.has_news(who))
+    busy = bool(keys or jobs or current.jobs.has_news(who, session.jobs_started()))
     moving = any(state is None or state.is_moving for _, state in states)
     every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
 
@@ -178,8 +185,15 @@ def follow() -> None:
             job is None or job.state is not JobState.RUNNING
             for job in (current.jobs.find(who, job_id) for job_id in jobs)
         )
+        due = session.is_due()
         moved = current.watch.states(who) != states or current.place() != place
-        if reads_ended or jobs_ended or moved or current.jobs.has_news(who):
+        if (
+            reads_ended
+            or jobs_ended
+            or moved
+            or due
+            or current.jobs.has_news(who, session.jobs_started())
+        ):
             st.rerun()
 
     poll()

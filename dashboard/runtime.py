@@ -24,7 +24,7 @@ from dashboard.connectors import registry
 from dashboard.connectors.outbound import AllowList, Limits, Outbound
 from dashboard.domain.identity import Identity
 from dashboard.domain.story import StoryFacts
-from dashboard.errors import DashboardError, PlatformUnreachable
+from dashboard.errors import AccessDenied, AuthenticationFailed, DashboardError, PlatformUnreachable
 from dashboard.gateway.base import Account, PlatformGateway
 from dashboard.gateway.wallaroo_sdk import WallarooGateway, warm_up
 from dashboard.sandbox_process import SandboxProcess, SandboxState
@@ -50,6 +50,7 @@ _SHORT_SWITCH_S = 0.0003
 _TICK_S = 0.25
 _READY_WAIT_S = 30.0
 _RETRY_SIGN_IN_S = 3.0
+_LONGEST_SIGN_IN_PAUSE_S = 600.0
 _CALL_TIMEOUT_S = 20.0
 _WORKERS = 8
 _LOG = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Runtime:
         self._later_imports = later_imports
         self._stopping = threading.Event()
         self._signed_in = threading.Event()
+        self._try_again = threading.Event()
         self._boot_error: DashboardError | None = None
         self._identity = Identity(key=LOCAL_KEY, user_id="", email="")
         self._sandbox = _sandbox_of(settings, on_change=self._sandbox_changed)
@@ -108,7 +110,7 @@ class Runtime:
             lambda who, pipeline: self.gateway().status(who, pipeline),
             on_unexpected=unexpected,
         )
-        self.marks = Marks(settings.data_dir / "marks.json")
+        self.marks = Marks(settings.platform_dir / "marks.json")
         self.connections = Connections(self.gateway, self.reads, self.marks)
         self.workspaces = Workspaces(self.gateway, self.reads)
         self.deployments = Deployments(self.gateway, self.reads, self.watch)
@@ -136,6 +138,7 @@ class Runtime:
     def stop(self) -> None:
         """Stop everything; what runs is paused and goes on at the next start."""
         self._stopping.set()
+        self._try_again.set()
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._acting.shutdown(wait=False, cancel_futures=True)
         self.runs.close(timeout_s=2.0)
@@ -193,6 +196,12 @@ class Runtime:
         down_since = self.place().down_since
         return _not_answering(down_since) if down_since is not None else None
 
+    def try_again(self) -> None:
+        """Ask the platform again at once, because a person wants to."""
+        self._boot_error = None
+        self._try_again.set()
+        self.reads.invalidate(self._identity.key)
+
     def start_sandbox_again(self) -> None:
         """Start a sandbox that went down, because a person asked to."""
         sandbox = self._sandbox
@@ -201,7 +210,6 @@ class Runtime:
 
         def start() -> Outcome:
             sandbox.start_again()
-            self._gateway.rebase(sandbox.url)
             self.reads.invalidate(self._identity.key)
             return Outcome("The sandbox is running again.")
 
@@ -234,12 +242,19 @@ class Runtime:
                 raise PlatformUnreachable("The dashboard is stopping.")
 
     def _boot(self) -> None:
+        pause_s = _RETRY_SIGN_IN_S
         while not self._stopping.is_set():
             try:
                 account = self._account()
                 with _giving_way():
                     warm_up()
                 self._identity = self._gateway.sign_in(LOCAL_KEY, account)
+            except AuthenticationFailed as exc:
+                # Asking on and on with a refused password locks the account at many platforms.
+                self._boot_error = exc
+                self._try_again.wait(pause_s)
+                self._try_again.clear()
+                pause_s = min(pause_s * 2, _LONGEST_SIGN_IN_PAUSE_S)
             except DashboardError as exc:
                 self._boot_error = exc
                 self._stopping.wait(_RETRY_SIGN_IN_S)
@@ -283,9 +298,13 @@ class Runtime:
                 self.watch.tick()
 
     def _may_see(self, who: Identity, workspace_id: int) -> bool:
-        known = self.reads.get(self.catalog.workspaces(who)).value
-        # Asked here, not awaited from the pool: this may itself be one of the pool's threads.
-        rooms = known if known is not None else self.gateway().list_workspaces(who)
+        known = self.reads.get(self.catalog.workspaces(who))
+        if isinstance(known.error, AccessDenied | AuthenticationFailed):
+            raise known.error
+        rooms = known.value
+        if rooms is None:
+            # Asked here, not awaited from the pool: this may itself be one of the pool's threads.
+            rooms = self.gateway().list_workspaces(who)
         return any(room.workspace_id == workspace_id for room in rooms)
 
     def _outbound(self) -> Outbound:
@@ -301,12 +320,12 @@ class Runtime:
 
 
 def _open_store(settings: Settings) -> Store:
-    url = (
-        settings.database_url.reveal() if settings.database_url else default_url(settings.data_dir)
-    )
+    folder = settings.platform_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = settings.database_url.reveal() if settings.database_url else default_url(folder)
     key = settings.key.reveal() if settings.key else ""
-    vault = open_vault(url, data_dir=settings.data_dir, key_text=key)
-    return open_store(url, data_dir=settings.data_dir, vault=vault)
+    vault = open_vault(url, data_dir=folder, key_text=key)
+    return open_store(url, data_dir=folder, vault=vault)
 
 
 def _sandbox_of(settings: Settings, *, on_change: Callable[[], None]) -> SandboxProcess | None:

@@ -6,6 +6,7 @@ keys only while it is mounted, and after a success the form gets new keys.
 
 from __future__ import annotations
 
+import secrets
 import time
 from datetime import UTC, tzinfo
 from typing import Any
@@ -23,6 +24,9 @@ _JOB = "_job_"
 _DIALOG = "_dialog"
 _SUBMITTED = "_submitted"
 _TARGET = "_target"
+_MARK = "_mark"
+_STARTED = "_started_jobs"
+_DUE = "_due"
 _DRAWN = "_drawn_forms"
 _STALE = "_stale"
 _ERROR_SHOWN = "_error_shown"
@@ -40,6 +44,7 @@ def begin_run() -> None:
     st.session_state[_DRAWN] = []
     st.session_state[_STALE] = None
     st.session_state[_ERROR_SHOWN] = False
+    st.session_state.pop(_DUE, None)
 
 
 def read_budget_s() -> float:
@@ -198,3 +203,30 @@ def take_target() -> tuple[str, dict[str, str]] | None:
     """Return the page asked for and its query, once."""
     target: tuple[str, dict[str, str]] | None = st.session_state.pop(_TARGET, None)
     return target
+
+
+def mark() -> str:
+    """Return a random mark of this session."""
+    own: str = st.session_state.setdefault(_MARK, secrets.token_hex(8))
+    return own
+
+
+def note_job(job_id: str) -> None:
+    """Remember that this session started a job: its end is told here first."""
+    st.session_state.setdefault(_STARTED, []).append(job_id)
+
+
+def jobs_started() -> frozenset[str]:
+    """Ids of the jobs that this session started."""
+    return frozenset(st.session_state.get(_STARTED, ()))
+
+
+def note_due(seconds: float) -> None:
+    """Note that something this run shows wants to be read again after so many seconds."""
+    due = time.monotonic() + seconds
+    st.session_state[_DUE] = min(due, st.session_state.get(_DUE, due))
+
+
+def is_due() -> bool:
+    """Whether something that was shown wants to be read again."""
+    return time.monotonic() >= float(st.session_state.get(_DUE, float("inf")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import ipaddress
 import math
 import re
@@ -128,6 +129,13 @@ class Settings:
     def uses_sandbox(self) -> bool:
         """Whether the embedded sandbox is the platform."""
         return not self.url
+
+    @property
+    def platform_dir(self) -> Path:
+        """Folder of what belongs to this platform: another one must never see its runs."""
+        if self.uses_sandbox:
+            return self.data_dir / "local"
+        return self.data_dir / hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
     @property
     def sandbox_dir(self) -> Path:

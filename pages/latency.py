@@ -75,5 +75,7 @@ else:
             latency_charts(samples.value, key=f"latency_{run.run_id}")
             if samples.value:
                 current.marks.put(story.TIMING_MARK, run.run_id)
+        elif samples.error is not None:
+            ways_back.show(samples.error, what="the times of this run", key="latency_times")
         else:
             loading.skeleton("the times", samples, height=380)

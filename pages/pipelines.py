@@ -73,7 +73,9 @@ def draw_cards(shown: list[Pipeline]) -> None:
     for facts in sorted(gathered, key=lambda one: one.settings is None):
         pipeline_card(
             facts,
-            is_busy=f"move:{facts.pipeline.pipeline_id}" in busy,
+            is_busy=not busy.isdisjoint(
+                {f"deploy:{facts.pipeline.pipeline_id}", f"undeploy:{facts.pipeline.pipeline_id}"}
+            ),
             on_act=partial(act, facts.pipeline),
         )
 

@@ -51,7 +51,7 @@ def draw_drawer(room: Workspace, title: str) -> None:
                 who, room, link=asked.link, unlink=asked.unlink
             ),
             doing=f"Linking to {room.name}",
-            once=f"members:{room.workspace_id}",
+            once=f"members:{room.workspace_id}:{hash(asked)}",
         )
 
     @st.dialog(

@@ -33,6 +33,11 @@ class ModelVersion:
     created_at: datetime | None = None
 
     @property
+    def is_usable(self) -> bool:
+        """Whether the platform has taken it in; one whose status was not told counts as taken."""
+        return self.status in ("", "ready")
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the sandbox's own extractive engine answers for this version."""
         return self.image_path.startswith(EMBEDDED_IMAGE_PREFIX)

@@ -205,7 +205,12 @@ class WallarooGateway:
         return self._pool.base_url
 
     def rebase(self, base_url: str) -> None:
-        """Go on at another address of the same platform; calls under way fail."""
+        """Go on at another address of the same platform; calls under way fail.
+
+        At the same address nothing changes: a restarted sandbox keeps its port.
+        """
+        if base_url.rstrip("/") == self._pool.base_url:
+            return
         old_pool, old_clients = self._pool, self._clients
         self._pool = Pool(base_url)
         self._tokens.rebase(self._pool.base_url)

@@ -8,7 +8,7 @@ from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.domain.workspace import Workspace
-from dashboard.errors import Conflict, InvalidInput, NotFound
+from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound
 from dashboard.masking import Secret
 from dashboard.services import catalog
 from dashboard.services.catalog import GatewayOf
@@ -56,13 +56,20 @@ class Connections:
                 who, name=name, connection_type=connection_type, details=Secret(details)
             )
             self._marks.put(CREATED_MARK, name)
+            told = f"Saved {name}."
             if link_to is not None:
-                gateway.link_connection(who, name=name, workspace_id=link_to.workspace_id)
+                told = self._link_new(who, name, link_to)
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        if link_to is None:
-            return Outcome(f"Saved {name}.", result=made.connection_id)
-        return Outcome(f"Saved {name} and linked it to {link_to.name}.", result=made.connection_id)
+        return Outcome(told, result=made.connection_id)
+
+    def _link_new(self, who: Identity, name: str, room: Workspace) -> str:
+        # It is saved by now, whatever becomes of the link: that must not look like a failure.
+        try:
+            self._gateway().link_connection(who, name=name, workspace_id=room.workspace_id)
+        except DashboardError as exc:
+            return f"Saved {name}. It could not be linked to {room.name}: {exc.message}"
+        return f"Saved {name} and linked it to {room.name}."
 
     def set_links(
         self,

@@ -42,12 +42,20 @@ class Deployments:
         check_settings(settings)
         self._watch.expect(who, pipeline, PipelineState.STARTING)
         try:
-            self._gateway().deploy(who, pipeline, model_version=model_version, settings=settings)
+            made = self._gateway().deploy(
+                who, pipeline, model_version=model_version, settings=settings
+            )
         except DashboardError:
             self._watch.give_up_expecting(who, pipeline)
             raise
         finally:
             self._forget_lists(who)
+        if made.already_running:
+            self._watch.give_up_expecting(who, pipeline)
+            return Outcome(
+                f"{pipeline.name} runs already with these settings. Nothing was changed."
+            )
+        self._watch.confirm(who, pipeline)
         return Outcome(f"Starting {pipeline.name}.", result=str(pipeline.pipeline_id))
 
     def undeploy(self, who: Identity, pipeline: Pipeline) -> Outcome:
@@ -60,6 +68,7 @@ class Deployments:
             raise
         finally:
             self._forget_lists(who)
+        self._watch.confirm(who, pipeline)
         return Outcome(f"Undeploying {pipeline.name}. Its CPU and memory are being freed.")
 
     def create(

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dashboard.domain.identity import Identity
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, bare
 
 _KEPT_S = 900.0
+_UNTOLD_S = 8.0
 
 
 class JobState(StrEnum):
@@ -129,26 +130,43 @@ class Jobs:
                 if owner == who.key
             )
 
-    def has_news(self, who: Identity) -> bool:
-        """Whether a job ended that its owner has not been told of."""
+    def has_news(self, who: Identity, mine: frozenset[str] = frozenset()) -> bool:
+        """Whether there is something that `take_news` would give."""
         with self._lock:
-            return bool(self._shelf.unseen.get(who.key))
+            return bool(self._news(who, mine))
 
-    def news_age_s(self, who: Identity) -> float:
-        """Seconds since the first of the jobs ended that this person has not been told of."""
+    def news_age_s(self, who: Identity, mine: frozenset[str] = frozenset()) -> float:
+        """Seconds since the first of the jobs ended that `take_news` would give."""
         with self._lock:
-            ended = [
-                self._shelf.jobs[job_id].finished_at or 0.0
-                for job_id in self._shelf.unseen.get(who.key, [])
-                if job_id in self._shelf.jobs
-            ]
+            ended = [job.finished_at or 0.0 for job in self._news(who, mine)]
             return self._clock() - min(ended) if ended else 0.0
 
-    def take_news(self, who: Identity) -> tuple[Job, ...]:
-        """Jobs that ended and were not told yet, oldest first; each is given once."""
+    def take_news(self, who: Identity, mine: frozenset[str] = frozenset()) -> tuple[Job, ...]:
+        """Jobs that ended and were not told yet, oldest first; each is given once.
+
+        Parameters
+        ----------
+        mine
+            Ids of the jobs that the asking session started. Those of other sessions are given
+            only when they were left untold: their page was closed or reloaded.
+        """
         with self._lock:
-            ids = self._shelf.unseen.pop(who.key, [])
-            return tuple(self._shelf.jobs[job_id] for job_id in ids if job_id in self._shelf.jobs)
+            news = self._news(who, mine)
+            told = {job.job_id for job in news}
+            left = [one for one in self._shelf.unseen.get(who.key, []) if one not in told]
+            self._shelf.unseen[who.key] = left
+            return tuple(news)
+
+    def _news(self, who: Identity, mine: frozenset[str]) -> list[Job]:
+        known = [
+            self._shelf.jobs[job_id]
+            for job_id in self._shelf.unseen.get(who.key, [])
+            if job_id in self._shelf.jobs
+        ]
+        now = self._clock()
+        return [
+            job for job in known if job.job_id in mine or now - (job.finished_at or 0.0) > _UNTOLD_S
+        ]
 
     def _run(self, job_id: str, once: tuple[str, str], action: Callable[[], Outcome]) -> None:
         try:
@@ -168,6 +186,9 @@ class Jobs:
         outcome: Outcome | None = None,
         error: DashboardError | None = None,
     ) -> None:
+        if error is not None:
+            # The frames of a traceback hold what the action held, secrets too.
+            error = bare(error)
         with self._lock:
             job = self._shelf.jobs[job_id]
             self._shelf.jobs[job_id] = replace(

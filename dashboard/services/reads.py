@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, bare
 
 T = TypeVar("T")
 _KEPT_S = 3600.0
@@ -183,7 +183,7 @@ class Reads:
         with self._lock:
             now = self._clock()
             entry.started_at = None
-            entry.error = error
+            entry.error = bare(error) if error is not None else None
             if error is None:
                 entry.value = value
                 entry.has_value = True

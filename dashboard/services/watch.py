@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
-from dashboard.domain.deployment import Phase, PhaseState, advance
+from dashboard.domain.deployment import MAY_RECOVER_S, Phase, PhaseState, advance
 from dashboard.domain.identity import Identity
 from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
 from dashboard.errors import DashboardError
@@ -22,6 +22,7 @@ RESTING_EVERY_S = 5.0
 _LOOKED_AT_S = 20.0
 _INTENT_KEPT_S = 180.0
 _STARTS_KEPT = 6
+_SERVING = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 StatusOf = Callable[[Identity, Pipeline], DeploymentStatus]
 
@@ -110,23 +111,39 @@ class DeploymentWatch:
         watched = self._find(who, pipeline)
         with self._lock:
             now = self._clock()
-            watched.intent, watched.intent_at, watched.changed_at = state, now, now
-            watched.asked_at = float("-inf")
-            if state is PipelineState.STARTING:
+            # Until the platform has taken it (`confirm`), its answers speak of the past.
+            watched.intent, watched.intent_at, watched.changed_at = state, float("inf"), now
+            serves = watched.status is not None and watched.status.state in _SERVING
+            # A new version of what runs is rolled in while the old one answers: no start to tell.
+            if state is PipelineState.STARTING and not serves:
                 watched.started_at = now
                 watched.phases = advance((), DeploymentStatus(state=state), elapsed_s=0.0)
+
+    def confirm(self, who: Identity, pipeline: Pipeline) -> None:
+        """Note that the platform has accepted what was expected."""
+        watched = self._find(who, pipeline)
+        with self._lock:
+            watched.intent_at = self._clock()
+            watched.asked_at = float("-inf")
 
     def give_up_expecting(self, who: Identity, pipeline: Pipeline) -> None:
         """Take an `expect` back: the platform refused."""
         watched = self._find(who, pipeline)
         with self._lock:
-            watched.intent = None
+            watched.intent, watched.intent_at = None, self._clock()
             watched.asked_at = float("-inf")
+            if watched.status is not None and watched.status.state is PipelineState.NOT_DEPLOYED:
+                watched.started_at, watched.phases = None, ()
 
     def states(self, who: Identity) -> tuple[tuple[int, PipelineState | None], ...]:
-        """Return what is told of every pipeline watched for `who`: id and state, in id order."""
+        """Return what is told of every pipeline watched for `who`: id and state, in id order.
+
+        A page that polls this is being looked at, so what it shows is kept fresh.
+        """
         with self._lock:
             mine = [watched for (key, _), watched in self._watched.items() if key == who.key]
+            for watched in mine:
+                watched.looked_at = self._clock()
         views = [(watched.pipeline.pipeline_id, self._view(watched).state) for watched in mine]
         return tuple(sorted(views, key=lambda view: view[0]))
 
@@ -150,8 +167,9 @@ class DeploymentWatch:
             moving = watched.intent is not None or (
                 watched.status is not None and watched.status.state.is_moving
             )
-            # Nobody looks and nothing moves: leave the platform in peace.
-            idle = not moving and now - watched.looked_at > _LOOKED_AT_S
+            unseen_s = now - watched.looked_at
+            # Nobody looks, and nothing moves or will any more: leave the platform in peace.
+            idle = unseen_s > (MAY_RECOVER_S if moving else _LOOKED_AT_S)
             # Many pipelines at rest are asked about less often: the platform is shared.
             resting_s = max(RESTING_EVERY_S, len(self._watched) * MOVING_EVERY_S)
             every_s = MOVING_EVERY_S if moving else resting_s
@@ -179,6 +197,8 @@ class DeploymentWatch:
             # An answer asked for before the latest deploy or undeploy speaks of the past.
             if status is not None and asked_at >= watched.intent_at:
                 self._take(watched, status)
+            elif status is None and self._clock() - watched.changed_at > _INTENT_KEPT_S:
+                watched.intent = None
             watched.answered.set()
 
     def _take(self, watched: _Watched, status: DeploymentStatus) -> None:
@@ -208,7 +228,7 @@ class DeploymentWatch:
             met = not stopped
         else:
             return
-        if met or now - watched.intent_at > _INTENT_KEPT_S:
+        if met or now - watched.changed_at > _INTENT_KEPT_S:
             watched.intent = None
 
     def _view(self, watched: _Watched) -> DeploymentView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -26,10 +27,12 @@ class Marks:
             if self._marks.get(key) == text:
                 return
             self._marks[key] = text
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps(self._marks, indent=1), encoding="utf-8")
-            draft.replace(self._path)
+            # A mark that cannot be written costs the visitor a tick on the home page, no more.
+            with contextlib.suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                draft = self._path.with_suffix(".new")
+                draft.write_text(json.dumps(self._marks, indent=1), encoding="utf-8")
+                draft.replace(self._path)
 
     def _load(self) -> dict[str, str]:
         # A damaged file costs the visitor a tick on the home page, no more.

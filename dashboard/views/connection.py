@@ -36,7 +36,7 @@ def draw_drawer(known: Read[tuple[Connection, ...]], rooms: Sequence[Workspace])
     opened = next((one for one in known.value or () if one.connection_id == opened_id), None)
     if opened is not None:
         _drawer(opened, rooms)
-    elif not known.is_loading:
+    elif not known.is_loading and known.error is None:
         close_drawer()
         st.toast("That connection does not exist any more.", icon=":material/info:")
 
@@ -92,7 +92,7 @@ def _act(
         live.submit(
             lambda: current.connections.set_links(who, connection.name, link=link, unlink=unlink),
             doing=f"Linking {connection.name}",
-            once=f"links:{connection.connection_id}",
+            once=f"links:{connection.connection_id}:{sorted(wanted)}",
         )
     elif intent.act is DrawerAct.DELETE:
         close_drawer()

@@ -55,7 +55,7 @@ def _models(workspace_id: int) -> Sequence[Model]:
 
 
 def _versions(models: Sequence[Model]) -> list[ModelVersion]:
-    return [version for model in models for version in model.versions]
+    return [version for model in models for version in model.versions if version.is_usable]
 
 
 def _pipeline(subject: str) -> Pipeline | None:
@@ -87,7 +87,7 @@ def _deploy(subject: str) -> None:
                 who, pipeline, model_version=asked.model_version, settings=asked.settings
             ),
             doing=f"Deploying {pipeline.name}",
-            once=f"move:{pipeline.pipeline_id}",
+            once=f"deploy:{pipeline.pipeline_id}",
         )
 
     @st.dialog(
@@ -136,7 +136,7 @@ def _undeploy(subject: str) -> None:
         live.submit(
             lambda: current.deployments.undeploy(who, pipeline),
             doing=f"Undeploying {pipeline.name}",
-            once=f"move:{pipeline.pipeline_id}",
+            once=f"undeploy:{pipeline.pipeline_id}",
         )
 
     @st.dialog(f"Undeploy {md(pipeline.name)}?", on_dismiss=session.close_dialog)

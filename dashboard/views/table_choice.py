@@ -48,7 +48,14 @@ def draw() -> None:
 def _choose(rooms: Sequence[Workspace]) -> None:
     current = runtime.current()
     who = current.identity()
-    pipelines = live.read(current.catalog.pipelines(who)).value or ()
+    pipelines_read = live.read(current.catalog.pipelines(who))
+    pipelines = pipelines_read.value
+    if pipelines is None:
+        if pipelines_read.error is not None:
+            ways_back.show(pipelines_read.error, what="your pipelines", key="summarize_pipelines")
+        else:
+            loading.skeleton("your pipelines", pipelines_read, height=300)
+        return
     left, middle, right = st.columns([1, 1, 0.5], vertical_alignment="bottom")
     with left:
         room = _room_field(rooms, pipelines)
@@ -113,10 +120,9 @@ def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Wo
         format_func=lambda one: plain(names[one]),
         help=strings.WORKSPACE,
         key=f"summarize_room_{first}",
-        on_change=_forget_table,
+        on_change=_choose_room,
+        args=(f"summarize_room_{first}",),
     )
-    if str(room_id) != wanted and wanted:
-        st.query_params["workspace"] = str(room_id)
     return next(room for room in rooms if room.workspace_id == room_id)
 
 
@@ -136,6 +142,11 @@ def _connection_field(usable: Sequence[Connection], *, is_loading: bool) -> Conn
         on_change=_forget_table,
     )
     return by_id.get(chosen) if chosen else None
+
+
+def _choose_room(key: str) -> None:
+    st.query_params["workspace"] = str(st.session_state[key])
+    _forget_table()
 
 
 def _forget_table() -> None:
@@ -172,6 +183,11 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
         return
     try:
         passport = current.tables.passport(who, table_id)
+        if passport.workspace_id != room.workspace_id:
+            # Fetched for another workspace while this one was chosen.
+            _forget_table()
+            st.markdown(":gray[Fetch the table to look at it before anything is run.]")
+            return
         rows = current.tables.page_rows(who, table_id, limit=_PREVIEW_ROWS)
     except DashboardError as error:
         field_error(error.message, error.hint)
@@ -203,6 +219,8 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
         st.rerun()
     settings = dialogs.stored_settings(pipeline)
     form = live.drawn_form(_START)
+    if state in _READY and version is None:
+        field_error("Which model version answers here is not known, so nothing can be recorded.")
 
     def act(asked: RunAct) -> None:
         if asked is RunAct.DEPLOY:

@@ -32,4 +32,4 @@ def _take(chosen: WayBack) -> None:
     current = runtime.current()
     if chosen is WayBack.START_AGAIN:
         current.start_sandbox_again()
-    current.reads.invalidate(current.identity().key)
+    current.try_again()

@@ -81,8 +81,7 @@ def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
 
 def sandbox_pid(dashboard: RunningDashboard) -> int:
     lines = {
-        pid: Path(f"/proc/{pid}/cmdline").read_text()
-        for pid in process_tree(dashboard.process.pid)
+        pid: Path(f"/proc/{pid}/cmdline").read_text() for pid in process_tree(dashboard.process.pid)
     }
     return next(
         pid for pid, line in lines.items() if "dashboard.sandbox" in line and "engine" not in line

@@ -162,3 +162,38 @@ def test_a_password_fits_only_its_own_hash():
     assert not password_fits("wrong", hashed)
     assert not password_fits("", None)
     assert hash_password("right") != hashed
+
+
+def test_a_person_is_shut_out_and_let_in_again(empty):
+    path = f"/auth/admin/realms/master/users/{empty.invite('ann@example.com')}"
+    token = empty.headers("ann@example.com")
+    form = {"grant_type": "password", "username": "ann@example.com", "password": "pw"}
+    refresh = {
+        "grant_type": "refresh_token",
+        "refresh_token": grant(empty, **form).json()["refresh_token"],
+    }
+    out = {"enabled": False, "email": "other@example.com"}
+    assert empty.http.put(path, json=out, headers=empty.headers()).status_code == 204
+    assert empty.http.post("/v1/api/users/query", headers=token).status_code == 401
+    assert grant(empty, **refresh).status_code == 400
+    assert grant(empty, **form).json()["error_description"] == "Account disabled"
+    answer = empty.http.put(path, json=out | {"enabled": True}, headers=empty.headers())
+    assert answer.status_code == 204
+    assert empty.http.post("/v1/api/users/query", headers=token).status_code == 200
+    assert empty.http.get(path, headers=token).json()["email"] == "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    ("person", "body", "status"),
+    [
+        ("nobody", {"enabled": True}, 404),
+        ("me", {"enabled": False}, 400),
+        ("me", {"enabled": "no"}, 400),
+        ("me", {}, 400),
+    ],
+)
+def test_who_cannot_be_changed_is_refused(empty, person, body, status):
+    (me,) = empty.post("users/query").json()["users"]
+    path = f"/auth/admin/realms/master/users/{me if person == 'me' else person}"
+    assert empty.http.put(path, json=body, headers=empty.headers()).status_code == status
+    assert empty.http.put(path, json={"enabled": True}).status_code == 401

@@ -1,4 +1,4 @@
-"""`kill -9` at random moments, with writes and inferences under way: nothing acknowledged is lost."""
+"""`kill -9` at random moments, amid writes and inferences: nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ class Life:
                 count += 1
 
 
+def pause(seconds: float) -> None:
+    """Let time pass: there is nothing to wait for, the moment of the kill is meant to be any."""
+    threading.Event().wait(seconds)
+
+
 def connect(life: Life, http: httpx.Client, count: int) -> None:
     name, url = f"c-{life.number}-{count}", f"http://host/{life.number}/{count}"
     body = {"name": name, "type": "HTTP", "details": {"url": url}}
@@ -79,7 +84,7 @@ def infer(life: Life, http: httpx.Client, count: int) -> None:
         life.seen.texts.add(text)
     else:
         assert answer.status_code in {404, 500}
-        threading.Event().wait(0.01)
+        pause(0.01)
 
 
 def toggle(life: Life, http: httpx.Client, count: int) -> None:
@@ -91,7 +96,7 @@ def toggle(life: Life, http: httpx.Client, count: int) -> None:
     else:
         http.post("/v1/api/pipelines/undeploy", json={"deployment_id": 2}).raise_for_status()
     life.seen.toggled = deploys
-    threading.Event().wait(0.05)
+    pause(0.05)
 
 
 def upload(life: Life, http: httpx.Client, count: int) -> None:
@@ -99,7 +104,7 @@ def upload(life: Life, http: httpx.Client, count: int) -> None:
     answer = http.post("/v1/api/models/upload_and_convert", files=parts).raise_for_status()
     (model,) = answer.json()["insert_models"]["returning"][0]["models"]
     life.seen.uploads.add(model["id"])
-    threading.Event().wait(0.05)
+    pause(0.05)
 
 
 def prepare(http: httpx.Client) -> None:
@@ -131,7 +136,7 @@ def check(http: httpx.Client, seen: Acknowledged) -> None:
 
 
 def logged_texts(http: httpx.Client) -> set[str]:
-    params = {"page_size": 100_000, "order": "asc", "dataset[]": "in"}
+    params = {"page_size": "100000", "order": "asc", "dataset[]": "in"}
     answer = http.post(f"/v1/logs/topic/{TOPIC}/records", params=params, json={})
     table = pa.ipc.open_file(io.BytesIO(answer.content)).read_all()
     return set(table["in.inputs"].to_pylist()) if "in.inputs" in table.column_names else set()
@@ -150,7 +155,7 @@ def live_and_die(sandbox: RunningSandbox, life: Life, lifetime_s: float) -> None
     ]
     for writer in writers:
         writer.start()
-    threading.Event().wait(lifetime_s)
+    pause(lifetime_s)
     engines = children_of(sandbox.process.pid)
     sandbox.process.kill()
     sandbox.process.wait()

@@ -222,6 +222,20 @@ def test_tags_are_put_on_and_taken_off(demo):
     assert found["tag_by_pk"] == {"tag": "blue", "model_tags": [], "pipeline_tags": []}
 
 
+def test_a_search_finds_what_a_tag_is_on(demo):
+    demo.sandbox.store.tags.add("Blue")
+    demo.sandbox.store.tags.on_model(1, 1)
+    demo.sandbox.store.tags.on_pipeline(1, 1)
+    query = """query ($text: String) {
+        search_models(args: {search: $text}) { id }
+        search_pipelines(args: {search: $text}) { id } }"""
+    both = {"search_models": [{"id": 1}], "search_pipelines": [{"id": 1}]}
+    assert demo.graphql(query, text="blue")["data"] == both
+    assert demo.graphql(query, text="hf-")["data"] == both
+    none: dict[str, list[dict[str, int]]] = {"search_models": [], "search_pipelines": []}
+    assert demo.graphql(query, text="green")["data"] == none
+
+
 @pytest.mark.parametrize(
     "query",
     [

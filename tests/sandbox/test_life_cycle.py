@@ -10,12 +10,15 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.support.sandbox import REPOSITORY, client, running_sandbox, start, stop, wait_until_ready
 from tests.support.waiting import is_running, wait_until
+
+INFER = "/v1/api/pipelines/infer/hf-summarizer-1/hf-summarizer"
 
 
 def refused(data_dir, *flags, env=None) -> tuple[int, str]:
@@ -96,6 +99,51 @@ def test_it_ends_within_a_second_and_leaves_no_engine(tmp_path, way):
         wait_until(
             lambda: not any(map(is_running, engines)), within_s=1, what="the engines are gone"
         )
+
+
+@pytest.mark.parametrize(
+    ("wait_ms", "status", "expected"),
+    [(600, 200, "in.inputs"), (30_000, 500, '{"msg":"The sandbox is stopping","code":500}')],
+)
+def test_a_request_in_flight_is_answered_before_the_end(tmp_path, wait_ms, status, expected):
+    flags = ("--wait-ms", str(wait_ms))
+    with running_sandbox(tmp_path, flags=flags) as sandbox, client(sandbox) as http:
+        deploy_and_wait(http)
+        # An ordered failure that changes nothing counts the requests that have come in.
+        counter = {"route": INFER, "delay_s": 0.0}
+        http.post("/_sandbox/faults", json=counter).raise_for_status()
+        taken = lambda: http.get("/_sandbox/faults").json()["faults"][0]["consumed"]  # noqa: E731  # used just below
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(infer, sandbox, http.headers["Authorization"])
+            wait_until(taken, within_s=5, what="the request is under way")
+            sandbox.process.send_signal(signal.SIGTERM)
+            answer = asked.result(20)
+        assert sandbox.process.wait(10) == 0
+    assert answer.status_code == status
+    assert expected in answer.text
+
+
+def deploy_and_wait(http) -> None:
+    body = {"deploy_id": "hf-summarizer", "pipeline_version_pk_id": 1, "engine_config": {}}
+    http.post("/v1/api/pipelines/deploy", json=body).raise_for_status()
+    name = {"name": "hf-summarizer-1"}
+    wait_until(
+        lambda: http.post("/v1/api/status/get_deployment", json=name).json()["status"] == "Running",
+        within_s=20,
+        what="the pipeline runs",
+    )
+
+
+def infer(sandbox, authorization: str) -> httpx.Response:
+    row = {"inputs": "One. Two.", "return_text": True, "return_tensors": False}
+    return httpx.post(
+        f"{sandbox.url}{INFER}",
+        params={"dataset[]": "*", "dataset.separator": "."},
+        json=[row | {"clean_up_tokenization_spaces": False}],
+        headers={"Authorization": authorization},
+        timeout=40,
+        trust_env=False,
+    )
 
 
 def children_of(pid: int) -> list[int]:

@@ -222,3 +222,25 @@ def test_a_conversion_that_a_crash_cut_off_is_done_after_the_restart(tmp_path):
     with open_platform(tmp_path, "empty") as after:
         assert finished(after, number)["status"] == "ready"
     assert [path.name for path in (tmp_path / "models").iterdir()] == [str(number)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"runtime": "python"}, "runtime"),
+        ({"runtime": "\ud800"}, "runtime"),
+        ({"input_schema": "\ud800"}, "input_schema"),
+        ({"batch_config": "\ud800"}, "batch_config"),
+        ({"tensor_fields": "inputs"}, "tensor_fields"),
+    ],
+)
+def test_a_configuration_that_would_break_the_lists_is_refused(demo, changes, field):
+    answer = demo.post("models/insert_model_config", {"model_version_id": 1} | changes)
+    assert answer.status_code == 400
+    assert answer.json()["msg"].startswith(f"{field}")
+
+
+def test_the_settings_of_a_language_model_come_back_under_the_name_that_the_sdk_reads(demo):
+    body = {"model_version_id": 1, "openai_config": {"enabled": True}}
+    added = demo.post("models/insert_model_config", body).json()["model_config"]
+    assert added["openai"] == {"enabled": True}

@@ -171,6 +171,25 @@ def test_a_definition_of_another_form_has_no_steps(platform, definition):
     assert deploy(platform, pipeline_version_pk_id=version).status_code == 400
 
 
+def test_a_step_that_the_engines_cannot_run_is_refused_by_name(platform):
+    (good,) = pipeline(platform)["pipeline_versions"][0]["definition"]["steps"]
+    models = good["ModelInference"]["models"]
+    for bad, kind in [
+        ({"Check": {"tree": ["{}"]}}, "Check"),
+        ({"RandomSplit": {"weights": [], "models": models}}, "RandomSplit"),
+        ({"ModelInference": {"models": models * 2}}, "shadow deployment"),
+        ({}, "empty"),
+        (5, "unknown"),
+    ]:
+        body = {"pipeline_id": "p", "workspace_id": workspace_id(platform)}
+        body["definition"] = {"steps": [good, bad]}
+        version = platform.post("pipelines/create", body).json()["pipeline_variant_pk_id"]
+        answer = deploy(platform, pipeline_version_pk_id=version)
+        assert answer.status_code == 400
+        assert answer.json()["msg"].endswith(f"does not imitate this step: {kind}")
+    assert platform.sandbox.fleet.plans == {}
+
+
 def test_a_model_that_is_not_ready_cannot_be_deployed(platform):
     platform.sandbox.store.models.set_status(1, "error", error_summary="broken")
     answer = deploy(platform)

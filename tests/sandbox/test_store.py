@@ -134,6 +134,15 @@ def test_sample_addresses_move_with_the_port_and_nothing_else_does(store):
     assert "http://127.0.0.1:2222/_sandbox/samples/support-tickets.json" in after[changed[0]]
 
 
+def test_the_demo_leaves_the_link_of_the_tour_to_the_visitor(store):
+    owner = store.users.add("you@sandbox.example", password_hash=None)["id"]
+    sow(store, "demo", owner_id=owner, origin="http://127.0.0.1:1")
+    summarization = store.workspaces.by_name("workshop-workspace-summarization")
+    assert store.connections.by_name("support-tickets-week-47") is not None
+    assert store.connections.listing(summarization["id"]) == []
+    assert sum(map(len, store.connections.workspace_names().values())) == 3
+
+
 def test_topics_belong_to_pipelines_and_models(store):
     owner = store.users.add("you@sandbox.example", password_hash=None)["id"]
     sow(store, "demo", owner_id=owner, origin="http://127.0.0.1:1")

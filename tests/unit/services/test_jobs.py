@@ -21,9 +21,21 @@ def pool():
         yield pool
 
 
+class Now:
+    s = 1000.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
 @pytest.fixture
-def jobs(pool) -> Jobs:
-    return Jobs(pool, on_unexpected=lambda exc: UnexpectedAnswer(type(exc).__name__))
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture
+def jobs(pool, now) -> Jobs:
+    return Jobs(pool, clock=now, on_unexpected=lambda exc: UnexpectedAnswer(type(exc).__name__))
 
 
 def wait(pool) -> None:
@@ -60,12 +72,31 @@ def test_the_same_action_can_be_started_again_after_its_end(jobs, pool):
 
 
 def test_news_are_told_once_and_only_to_their_owner(jobs, pool):
+    mine = frozenset({jobs.submit(ANN, lambda: Outcome("saved"), doing="Saving", once="x").job_id})
+    wait(pool)
+    assert jobs.has_news(ANN, mine)
+    assert not jobs.has_news(BOB, mine)
+    assert [job.outcome for job in jobs.take_news(ANN, mine)] == [Outcome("saved")]
+    assert jobs.take_news(ANN, mine) == ()
+
+
+def test_another_tab_is_told_only_what_the_first_one_left_untold(jobs, pool, now):
     jobs.submit(ANN, lambda: Outcome("saved"), doing="Saving", once="x")
     wait(pool)
-    assert jobs.has_news(ANN)
-    assert not jobs.has_news(BOB)
-    assert [job.outcome for job in jobs.take_news(ANN)] == [Outcome("saved")]
     assert jobs.take_news(ANN) == ()
+    now.s += 60
+    assert [job.outcome for job in jobs.take_news(ANN)] == [Outcome("saved")]
+
+
+def test_a_kept_error_holds_no_frame_with_what_the_action_held(jobs, pool):
+    def act() -> Outcome:
+        held = "in-a-frame"
+        raise Conflict("taken") from ValueError(held)
+
+    job = jobs.submit(ANN, act, doing="Saving", once="x")
+    wait(pool)
+    error = jobs.find(ANN, job.job_id).error
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
 
 
 def test_a_failure_keeps_its_error_for_the_form(jobs, pool):

@@ -67,6 +67,7 @@ def test_a_start_is_said_from_the_moment_it_was_asked_for(watch, platform, now):
     assert watch.look(WHO, PIPE).state is PipelineState.NOT_DEPLOYED
     watch.expect(WHO, PIPE, PipelineState.STARTING)
     assert watch.look(WHO, PIPE).state is PipelineState.STARTING
+    watch.confirm(WHO, PIPE)
     platform.answer = PENDING
     now.s += 1
     watch.tick()
@@ -84,6 +85,7 @@ def test_stopping_is_said_until_the_platform_has_no_deployment(watch, platform, 
     platform.answer = RUNNING
     watch.look(WHO, PIPE)
     watch.expect(WHO, PIPE, PipelineState.STOPPING)
+    watch.confirm(WHO, PIPE)
     now.s += 1
     watch.tick()
     assert watch.look(WHO, PIPE).state is PipelineState.STOPPING
@@ -140,3 +142,34 @@ def test_a_platform_that_cannot_be_asked_keeps_the_last_state_and_says_why(watch
     view = watch.look(WHO, PIPE)
     assert view.state is PipelineState.RUNNING
     assert isinstance(view.error, PlatformUnreachable)
+
+
+def test_what_the_platform_said_before_it_took_the_start_is_of_the_past(watch, platform, now):
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    platform.answer = RUNNING
+    now.s += 1
+    watch.tick()
+    assert watch.look(WHO, PIPE).state is PipelineState.STARTING
+
+
+def test_deploying_again_what_serves_tells_no_start_and_spoils_no_figure(watch, platform, now):
+    platform.answer = RUNNING
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    watch.confirm(WHO, PIPE)
+    now.s += 0.3
+    watch.tick()
+    view = watch.look(WHO, PIPE)
+    assert (view.phases, view.usual_start_s) == ((), None)
+
+
+def test_an_intent_is_given_up_when_the_platform_cannot_be_asked_for_long(watch, platform, now):
+    platform.answer = RUNNING
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STOPPING)
+    watch.confirm(WHO, PIPE)
+    platform.answer = PlatformUnreachable("down")
+    now.s += 200
+    watch.tick()
+    assert watch.look(WHO, PIPE).state is PipelineState.RUNNING
