@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -11,19 +12,35 @@ from components.text import md
 from dashboard.errors import DashboardError, UnexpectedAnswer
 
 
-def success(message: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Message:
+    """How something ended, as Markdown that is safe to draw."""
+
+    markdown: str
+    is_error: bool = False
+
+
+def success(message: str) -> Message:
     """Say in one line that something worked."""
-    st.toast(md(message), icon=":material/check_circle:", duration="long")
+    return Message(md(message))
 
 
-def failure(doing: str, error: DashboardError) -> None:
+def failure(doing: str, error: DashboardError) -> Message:
     """Say that something did not work, what happened and what to do next."""
     parts = [f"**{md(doing)}: {md(error.title)}**", md(error.message)]
     if error.hint:
         parts.append(md(error.hint))
     if isinstance(error, UnexpectedAnswer):
         parts.append(f"Error id {md(error.error_id)}")
-    st.toast("  \n".join(parts), icon=":material/error:", duration="infinite")
+    return Message("  \n".join(parts), is_error=True)
+
+
+def show(message: Message) -> None:
+    """Draw a message at the edge of the window, over whatever stands there."""
+    if message.is_error:
+        st.toast(message.markdown, icon=":material/error:", duration="infinite")
+    else:
+        st.toast(message.markdown, icon=":material/check_circle:", duration="long")
 
 
 def field_error(message: str, hint: str = "") -> None:

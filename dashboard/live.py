@@ -24,7 +24,6 @@ T = TypeVar("T")
 _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
-_HOLD_NEWS_S = 2.0
 _RETRY_S = 3.0
 
 
@@ -85,23 +84,29 @@ def form_state(form: str) -> FormState:
     return FormState(done=job.outcome)
 
 
-def tell_news() -> None:
-    """Show how the jobs ended that this person has not been told of.
+def show_messages() -> None:
+    """Draw the messages of the last seconds. Called before anything else that floats.
+
+    A message is drawn again by every run for some seconds: a redraw that follows at once would
+    sweep it away before it is seen. In its old place it counts as the same one.
+    """
+    for message in session.messages():
+        messages.show(message)
+
+
+def take_news() -> None:
+    """Keep, for the next run to show, how the jobs ended that nobody was told of.
 
     Called after the page: an error that a form on it shows already is not told twice.
     """
     current = runtime.current()
-    who = current.identity()
-    if session.followed() and current.jobs.news_age_s(who, session.jobs_started()) < _HOLD_NEWS_S:
-        # The page is about to be redrawn, and a redraw right behind a message swallows it.
-        return
     shown = session.jobs_of_drawn_forms()
-    for job in current.jobs.take_news(who, session.jobs_started()):
+    for job in current.jobs.take_news(current.identity(), session.jobs_started()):
         if job.error is None:
             if job.outcome is not None:
-                messages.success(job.outcome.message)
+                session.keep_message(messages.success(job.outcome.message))
         elif job.job_id not in shown:
-            messages.failure(job.doing, job.error)
+            session.keep_message(messages.failure(job.doing, job.error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,8 @@ def follow() -> None:
     jobs = {*session.followed_jobs(), *(job.job_id for job in current.jobs.running(who))}
     states = current.watch.states(who)
     place = current.place()
-    busy = bool(keys or jobs or current.jobs.has_news(who, session.jobs_started()))
+    unseen = session.has_unseen_messages()
+    busy = bool(keys or jobs or unseen or current.jobs.has_news(who, session.jobs_started()))
     moving = any(state is None or state.is_moving for _, state in states)
     every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
 
@@ -177,7 +183,7 @@ def follow() -> None:
 
     @st.fragment(run_every=every_s, key="frame_follow")
     def poll() -> None:
-        # A redraw right at the end of a run would sweep its messages away before they are seen.
+        # The page was drawn a moment ago: whatever has ended since can wait for the next poll.
         if in_page_run:
             return
         reads_ended = any(current.reads.is_settled(key) for key in keys)

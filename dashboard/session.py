@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from components.messages import Message
 from dashboard.errors import DashboardError
 
 _READ_UNTIL = "_read_until"
@@ -27,6 +28,9 @@ _TARGET = "_target"
 _MARK = "_mark"
 _STARTED = "_started_jobs"
 _DUE = "_due"
+_MESSAGES = "_messages"
+_MESSAGES_UNTIL = "_messages_until"
+_MESSAGES_SEEN = "_messages_seen"
 _DRAWN = "_drawn_forms"
 _STALE = "_stale"
 _ERROR_SHOWN = "_error_shown"
@@ -34,6 +38,9 @@ _RUN = "_run"
 
 #: How long one script run may wait, all reads together, before it draws skeletons.
 _READ_BUDGET_S = 0.08
+
+#: How long a message is drawn again by every run.
+_MESSAGE_S = 6.0
 
 
 def begin_run() -> None:
@@ -230,3 +237,28 @@ def note_due(seconds: float) -> None:
 def is_due() -> bool:
     """Whether something that was shown wants to be read again."""
     return time.monotonic() >= float(st.session_state.get(_DUE, float("inf")))
+
+
+def keep_message(message: Message) -> None:
+    """Keep a message for the next runs to show."""
+    if _messages_ended():
+        st.session_state[_MESSAGES], st.session_state[_MESSAGES_SEEN] = [], 0
+    st.session_state[_MESSAGES] = [*st.session_state[_MESSAGES], message]
+    st.session_state[_MESSAGES_UNTIL] = time.monotonic() + _MESSAGE_S
+
+
+def messages() -> list[Message]:
+    """The messages to show. They end all at once, so that none changes its place."""
+    kept: list[Message] = [] if _messages_ended() else st.session_state[_MESSAGES]
+    st.session_state[_MESSAGES_SEEN] = len(kept)
+    return kept
+
+
+def _messages_ended() -> bool:
+    return time.monotonic() > float(st.session_state.get(_MESSAGES_UNTIL, 0.0))
+
+
+def has_unseen_messages() -> bool:
+    """Whether a message was kept that no run has shown yet."""
+    kept: list[Message] = [] if _messages_ended() else st.session_state[_MESSAGES]
+    return len(kept) > int(st.session_state.get(_MESSAGES_SEEN, 0))

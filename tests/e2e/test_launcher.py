@@ -193,7 +193,8 @@ def test_a_data_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path):
 
 
 def test_a_damaged_key_is_one_clear_sentence(tmp_path):
-    (tmp_path / "store.key").write_text("not a key")
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "store.key").write_text("not a key")
     said = refused(data_dir=tmp_path)
     assert "store.key" in said
     assert "base64" in said
