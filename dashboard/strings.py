@@ -24,7 +24,7 @@ DEPLOY = "Deploying starts the model. It uses CPU and memory until you undeploy 
 SIDEKICK = "The model's own helper process beside the engine, which takes the requests."
 REPLICA = "One more copy, working side by side."
 ANOMALY_COUNT = (
-    "How many checks this answer failed. 0 means none was triggered, not that the summary is right."
+    "how many checks this answer failed. 0 means none was triggered, not that the summary is right."
 )
 EMBEDDED_ENGINE = (
     "Made by the sandbox's embedded engine: it picks sentences from the input and writes none of "

@@ -31,6 +31,7 @@ from dashboard.masking import REDACTOR
 _TOKEN_PATH = "/auth/realms/master/protocol/openid-connect/token"  # noqa: S105 - a path
 _CLIENT_ID = "sdk-client"
 _REFRESH_AT = 0.7
+_REFUSED_FOR_S = 60.0
 _ADMIN_ROLE = "admin"
 
 
@@ -51,6 +52,7 @@ class _Kept:
 
     account: Account
     grant: _Grant
+    refused_at: float = float("-inf")
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -136,8 +138,14 @@ class TokenKeeper:
 
     def _refresh(self, kept: _Kept, *, may_keep: bool) -> None:
         """Refresh, or log in anew. With `may_keep`, a platform that is away is no error yet."""
+        if self._clock() - kept.refused_at < _REFUSED_FOR_S:
+            raise _refused()
         try:
             kept.grant = self._by_refresh(kept.grant) or self._by_password(kept.account)
+        except AuthenticationFailed:
+            # Asking on at every poll locks the account at many platforms.
+            kept.refused_at = self._clock()
+            raise
         except (PlatformUnreachable, TimedOut):
             if not may_keep:
                 raise
@@ -157,10 +165,7 @@ class TokenKeeper:
         }
         answer = self._post(form)
         if answer.status_code in (400, 401, 403):
-            raise AuthenticationFailed(
-                "The platform refused the user name or the password.",
-                hint="Check the account in the settings.",
-            )
+            raise _refused()
         if answer.status_code != httpx.codes.OK:
             raise UnexpectedAnswer(f"The log-in was answered with status {answer.status_code}.")
         return self._read(answer)
@@ -198,6 +203,13 @@ class TokenKeeper:
             expires_at=now + life_s,
             refresh_expires_at=now + _seconds(fields.get("refresh_expires_in")),
         )
+
+
+def _refused() -> AuthenticationFailed:
+    return AuthenticationFailed(
+        "The platform refused the user name or the password.",
+        hint="Check the account in the settings.",
+    )
 
 
 def _object(answer: httpx.Response) -> Mapping[str, Any]:

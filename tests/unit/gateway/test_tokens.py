@@ -167,6 +167,19 @@ def test_a_refresh_that_is_refused_or_too_late_becomes_a_new_log_in(keeper, log_
     assert log_in.forms[-1]["grant_type"] == "password"
 
 
+def test_a_refused_password_is_not_tried_again_at_every_call(keeper, log_in, now):
+    keeper.sign_in("ann", ACCOUNT)
+    log_in.answer = lambda *_: httpx.Response(401, json={"error": "invalid_grant"})
+    now[0] += 2000
+    for _ in range(5):
+        with pytest.raises(AuthenticationFailed):
+            keeper.bearer("ann")
+    assert len(log_in.forms) == 2
+    now[0] += 61
+    log_in.answer = lambda *_: log_in.grant()
+    assert keeper.bearer("ann")
+
+
 def test_a_good_token_outlasts_a_log_in_that_is_away(keeper, log_in, now):
     keeper.sign_in("ann", ACCOUNT)
     first = keeper.bearer("ann")
