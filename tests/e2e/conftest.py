@@ -12,7 +12,9 @@ from tests.support.chromium import LAUNCH_ARGS, chromium_executable
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: Playwright keeps an event loop running in the main thread, in which
+# other tests could not run theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
