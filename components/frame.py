@@ -10,8 +10,8 @@ _ASSETS = Path(__file__).resolve().parent / "assets"
 MARK = _ASSETS / "mark.svg"
 
 # One rule per line; what the theme has no key for (LOOK: theme). The status widget would flicker
-# with every poll; each page says itself what it is waiting for. Messages stand at the bottom: at
-# the top they would cover the page's actions. A narrow title lets its actions wrap below it.
+# with every poll; each page says itself what it is waiting for. Messages stand in the lower corner:
+# at the top they would cover the page's actions. A narrow title lets its actions wrap below it.
 _CSS = """
 .stMainBlockContainer{padding-inline:clamp(1rem,3vw,2.25rem);max-width:1400px}
 [class*="st-key-step_next"]{background:color-mix(in srgb,currentColor 5%,transparent);
@@ -20,7 +20,10 @@ border-color:color-mix(in srgb,currentColor 55%,transparent)}
 [data-testid="stMultiSelectTagsContainer"] [data-tag] *,
 [data-testid="stMultiSelectTagsContainer"] [data-tag]{color:light-dark(#fff,#12191C)!important}
 [data-testid="stStatusWidget"]{display:none}
-[data-testid="stToastContainer"]{top:auto!important;bottom:1rem!important}
+.st-key-messages{position:fixed;right:1rem;bottom:1rem;width:min(24rem,calc(100vw - 2rem));
+z-index:1000100}
+.st-key-messages [data-testid="stAlert"]{background:light-dark(#FCFCFA,#12191C);
+border-radius:.375rem}
 .st-key-page_title{min-width:min(100%,22rem)}
 .stApp .js-plotly-plot text{fill:light-dark(#56636A,#9FB0B3)!important}
 [class*="st-key-bad_"] [data-testid="stTextInputRootElement"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,12 +35,22 @@ def failure(doing: str, error: DashboardError) -> Message:
     return Message("  \n".join(parts), is_error=True)
 
 
-def show(message: Message) -> None:
-    """Draw a message at the edge of the window, over whatever stands there."""
-    if message.is_error:
-        st.toast(message.markdown, icon=":material/error:", duration="infinite")
-    else:
-        st.toast(message.markdown, icon=":material/check_circle:", duration="long")
+def show(kept: Sequence[Message], *, on_dismiss: Callable[[], None]) -> None:
+    """Draw the messages in the window's lower corner, over whatever stands there.
+
+    They are drawn by every run while they last. A toast is drawn by one run alone, and the redraw
+    that often follows at once takes it away before anybody has seen it.
+    """
+    if not kept:
+        return
+    with st.container(key="messages", gap="xsmall"):
+        for message in kept:
+            if message.is_error:
+                st.error(message.markdown, icon=":material/error:")
+            else:
+                st.success(message.markdown, icon=":material/check_circle:")
+        if any(message.is_error for message in kept):
+            st.button("Dismiss", key="messages_dismiss", on_click=on_dismiss)
 
 
 def field_error(message: str, hint: str = "") -> None:

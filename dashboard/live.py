@@ -84,20 +84,10 @@ def form_state(form: str) -> FormState:
     return FormState(done=job.outcome)
 
 
-def show_messages() -> None:
-    """Draw the messages of the last seconds. Called before anything else that floats.
+def tell_news() -> None:
+    """Show how the jobs ended that this person has not been told of.
 
-    A message is drawn again by every run for some seconds: a redraw that follows at once would
-    sweep it away before it is seen. In its old place it counts as the same one.
-    """
-    for message in session.messages():
-        messages.show(message)
-
-
-def take_news() -> None:
-    """Keep, for the next run to show, how the jobs ended that nobody was told of.
-
-    Called after the page: an error that a form on it shows already is not told twice.
+    Called after the page and its dialog: an error that a form shows already is not told twice.
     """
     current = runtime.current()
     shown = session.jobs_of_drawn_forms()
@@ -107,6 +97,7 @@ def take_news() -> None:
                 session.keep_message(messages.success(job.outcome.message))
         elif job.job_id not in shown:
             session.keep_message(messages.failure(job.doing, job.error))
+    messages.show(session.messages(), on_dismiss=session.drop_messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +165,10 @@ def follow() -> None:
     jobs = {*session.followed_jobs(), *(job.job_id for job in current.jobs.running(who))}
     states = current.watch.states(who)
     place = current.place()
-    unseen = session.has_unseen_messages()
-    busy = bool(keys or jobs or unseen or current.jobs.has_news(who, session.jobs_started()))
+    # A job may have ended, and its lists been marked as old, while this run was drawing them.
+    drawn_at = session.reads_generation()
+    old = current.reads.generation != drawn_at
+    busy = bool(old or keys or jobs or current.jobs.has_news(who, session.jobs_started()))
     moving = any(state is None or state.is_moving for _, state in states)
     every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
 
@@ -191,7 +184,7 @@ def follow() -> None:
             job is None or job.state is not JobState.RUNNING
             for job in (current.jobs.find(who, job_id) for job_id in jobs)
         )
-        due = session.is_due()
+        due = session.is_due() or current.reads.generation != drawn_at
         moved = current.watch.states(who) != states or current.place() != place
         if (
             reads_ended

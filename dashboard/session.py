@@ -29,8 +29,7 @@ _MARK = "_mark"
 _STARTED = "_started_jobs"
 _DUE = "_due"
 _MESSAGES = "_messages"
-_MESSAGES_UNTIL = "_messages_until"
-_MESSAGES_SEEN = "_messages_seen"
+_GENERATION = "_generation"
 _DRAWN = "_drawn_forms"
 _STALE = "_stale"
 _ERROR_SHOWN = "_error_shown"
@@ -39,12 +38,14 @@ _RUN = "_run"
 #: How long one script run may wait, all reads together, before it draws skeletons.
 _READ_BUDGET_S = 0.08
 
-#: How long a message is drawn again by every run.
-_MESSAGE_S = 6.0
+#: How long a message stands there.
+_MESSAGE_S = 8.0
+_ERROR_S = 60.0
 
 
-def begin_run() -> None:
+def begin_run(reads_generation: int) -> None:
     """Start a script run: the reads get a new budget, and nothing is followed yet."""
+    st.session_state[_GENERATION] = reads_generation
     st.session_state[_READ_UNTIL] = time.monotonic() + _READ_BUDGET_S
     st.session_state[_FOLLOWED] = []
     st.session_state[_FOLLOWED_JOBS] = []
@@ -52,6 +53,11 @@ def begin_run() -> None:
     st.session_state[_STALE] = None
     st.session_state[_ERROR_SHOWN] = False
     st.session_state.pop(_DUE, None)
+
+
+def reads_generation() -> int:
+    """The number of the reads when this run began."""
+    return int(st.session_state.get(_GENERATION, 0))
 
 
 def read_budget_s() -> float:
@@ -240,25 +246,21 @@ def is_due() -> bool:
 
 
 def keep_message(message: Message) -> None:
-    """Keep a message for the next runs to show."""
-    if _messages_ended():
-        st.session_state[_MESSAGES], st.session_state[_MESSAGES_SEEN] = [], 0
-    st.session_state[_MESSAGES] = [*st.session_state[_MESSAGES], message]
-    st.session_state[_MESSAGES_UNTIL] = time.monotonic() + _MESSAGE_S
+    """Keep a message, to be drawn by every run for as long as it takes to read it."""
+    lasts_s = _ERROR_S if message.is_error else _MESSAGE_S
+    st.session_state.setdefault(_MESSAGES, []).append((message, time.monotonic() + lasts_s))
 
 
 def messages() -> list[Message]:
-    """The messages to show. They end all at once, so that none changes its place."""
-    kept: list[Message] = [] if _messages_ended() else st.session_state[_MESSAGES]
-    st.session_state[_MESSAGES_SEEN] = len(kept)
-    return kept
+    """The messages to draw now, oldest first; sees that they go when their time is over."""
+    now = time.monotonic()
+    kept = [(one, until) for one, until in st.session_state.get(_MESSAGES, []) if now < until]
+    st.session_state[_MESSAGES] = kept
+    for _message, until in kept:
+        note_due(until - now)
+    return [message for message, _until in kept]
 
 
-def _messages_ended() -> bool:
-    return time.monotonic() > float(st.session_state.get(_MESSAGES_UNTIL, 0.0))
-
-
-def has_unseen_messages() -> bool:
-    """Whether a message was kept that no run has shown yet."""
-    kept: list[Message] = [] if _messages_ended() else st.session_state[_MESSAGES]
-    return len(kept) > int(st.session_state.get(_MESSAGES_SEEN, 0))
+def drop_messages() -> None:
+    """Take all messages away."""
+    st.session_state.pop(_MESSAGES, None)

@@ -97,6 +97,8 @@ class Reads:
         self._on_unexpected = on_unexpected
         self._lock = threading.Lock()
         self._entries: dict[tuple[Hashable, ...], _Entry] = {}
+        #: Grows with every invalidation: what was drawn under an older number may be out of date.
+        self.generation = 0
 
     def get(self, query: Query[T], *, wait_s: float = 0.0, retry_s: float = 3.0) -> Read[T]:
         """Return what is known, starting a refresh where it is due.
@@ -122,6 +124,7 @@ class Reads:
     def invalidate(self, *prefix: Hashable) -> None:
         """Mark every key that begins with `prefix` as out of date; values stay to be shown."""
         with self._lock:
+            self.generation += 1
             for key, entry in self._entries.items():
                 if key[: len(prefix)] == prefix:
                     entry.generation += 1

@@ -67,7 +67,7 @@ class Screens:
         expect(self.dialog()).to_be_hidden()
 
     def message(self, text: str | re.Pattern[str]) -> Locator:
-        return self.page.get_by_test_id("stToast").filter(has_text=text)
+        return self.widget("messages").get_by_text(text)
 
     def cell(self, column: int, row: int) -> Locator:
         """A table's cell; tables are drawn on a canvas, its cells stand in the hidden table."""
