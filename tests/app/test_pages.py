@@ -319,7 +319,7 @@ def test_what_cannot_be_saved_is_told_at_its_field_and_stays_typed(
     assert told in shown(error_at(at, field))
     assert (at.text_input(key=NAME).value, at.text_input(key=URL).value) == (name, url)
     assert len(re.findall(r":small\[:red\[", words(at))) == 1
-    assert not at.toast
+    assert not at.success
 
 
 def test_a_corrected_form_can_be_saved(demo, open_page):
@@ -354,7 +354,7 @@ def test_a_saved_form_gets_new_keys_and_leaves_no_secret_behind(demo, open_page)
     assert all(secret in everything_kept(at) for secret in secrets)
     save(at)
     assert heading(at) == ["Connections"]
-    assert any("Saved signed" in shown(toast.value) for toast in at.toast)
+    assert any("Saved signed" in shown(message.value) for message in at.success)
     kept = everything_kept(at)
     told = words(at) + repr(at.dataframe[0].proto) + repr(at.query_params)
     for secret in secrets:
