@@ -62,8 +62,9 @@ def type_fields(
         places = st.columns(len(visible)) if len(visible) > 1 else [st.container()] * len(visible)
         for place, spec in zip(places, visible, strict=True):
             own = error if error is not None and error.field == spec.key else None
-            with place, field_box(spec.key, own):
-                typed[spec.key] = _widget(spec, key_of(spec.key))
+            with place:
+                with field_box(spec.key, own):
+                    typed[spec.key] = _widget(spec, key_of(spec.key))
                 if isinstance(own, InvalidInput) and own.suggestion:
                     _correction(spec, own, on_correct)
 
