@@ -246,7 +246,10 @@ def settle(at: AppTest) -> AppTest:
 
     for _ in range(20):
         awaited = _followed(at) or at.session_state.get(session._FOLLOWED_JOBS)
-        if not awaited and has_ended() and not current.jobs.has_news(who):
+        mine = frozenset(at.session_state.get(session._STARTED, ()))
+        # Lists may have gone old, and jobs of this session ended, while the run was drawing.
+        old = current.reads.generation != at.session_state.get(session._GENERATION)
+        if not (awaited or old) and has_ended() and not current.jobs.has_news(who, mine):
             _check(at)
             return at
         wait_until(has_ended, within_s=_SETTLE_S, what="what the page awaits has ended")
