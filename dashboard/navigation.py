@@ -19,34 +19,33 @@ def page_file(name: str) -> Path:
 def build_pages() -> dict[str, list[st.Page]]:
     """Return the pages by section of the rail. Built anew in each run: they hold its state."""
 
-    def page(name: str, title: str, icon: str, *, default: bool = False) -> st.Page:
+    def page(
+        name: str, title: str, icon: str, *, default: bool = False, hidden: bool = False
+    ) -> st.Page:
         return st.Page(
             page_file(name),
             title=title,
             icon=f":material/{icon}:",
             url_path=name.replace("_", "-"),
             default=default,
+            visibility="hidden" if hidden else "visible",
         )
 
-    new_connection = st.Page(
-        page_file("new_connection"),
-        title="New connection",
-        icon=":material/add_link:",
-        url_path="new-connection",
-        visibility="hidden",
-    )
     return {
         "": [page("home", "Home", "home", default=True)],
         "Data": [
             page("connections", "Connections", "link"),
             page("workspaces", "Workspaces", "folder_shared"),
-            new_connection,
+            page("new_connection", "New connection", "add_link", hidden=True),
+            page("edit_connection", "Edit connection", "edit", hidden=True),
+            page("import_connections", "Import connections", "upload", hidden=True),
         ],
         "Model": [
             page("pipelines", "Pipelines", "account_tree"),
             page("summarize", "Summarize", "short_text"),
             page("latency", "Latency", "timer"),
         ],
+        "Record": [page("activity", "Activity", "history")],
     }
 
 

@@ -28,13 +28,18 @@ from dashboard.errors import AccessDenied, AuthenticationFailed, DashboardError,
 from dashboard.gateway.base import Account, PlatformGateway
 from dashboard.gateway.wallaroo_sdk import WallarooGateway, warm_up
 from dashboard.sandbox_process import SandboxProcess, SandboxState
+from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import Catalog
+from dashboard.services.checks import Checks
+from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.connections import Connections
 from dashboard.services.deployments import Deployments
 from dashboard.services.failures import unexpected
 from dashboard.services.fetching import Fetching
 from dashboard.services.jobs import Jobs, Outcome
+from dashboard.services.portable import Portable
 from dashboard.services.reads import Reads
+from dashboard.services.replacing import Replacing
 from dashboard.services.run_actions import RunActions
 from dashboard.services.runs import RunService, RunSettings
 from dashboard.services.tables import TableStore
@@ -111,10 +116,36 @@ class Runtime:
             on_unexpected=unexpected,
         )
         self.marks = Marks(settings.platform_dir / "marks.json")
-        self.connections = Connections(self.gateway, self.reads, self.marks)
-        self.workspaces = Workspaces(self.gateway, self.reads)
-        self.deployments = Deployments(self.gateway, self.reads, self.watch)
         self._store = _open_store(settings)
+        self.activity = ActivityLog(self._store, self.reads)
+        self.checks = Checks(self._store, self.reads)
+        self.tests = ConnectionTests(
+            self.gateway,
+            pool=self._acting,
+            outbound=self._outbound,
+            checks=self.checks,
+            activity=self.activity,
+            on_unexpected=unexpected,
+        )
+        self.connections = Connections(
+            self.gateway,
+            self.reads,
+            self.marks,
+            tests=self.tests,
+            checks=self.checks,
+            activity=self.activity,
+        )
+        self.replacing = Replacing(
+            self.gateway,
+            store=self._store,
+            reads=self.reads,
+            tests=self.tests,
+            checks=self.checks,
+            activity=self.activity,
+        )
+        self.portable = Portable(self.gateway, self.connections, self.activity)
+        self.workspaces = Workspaces(self.gateway, self.reads, self.activity)
+        self.deployments = Deployments(self.gateway, self.reads, self.watch)
         self.tables = TableStore(self._store, may_see=self._may_see)
         self.runs = RunService(
             self._store,
@@ -126,7 +157,13 @@ class Runtime:
             ),
         )
         self.run_actions = RunActions(self.gateway, self.runs, self.reads)
-        self.fetching = Fetching(self.gateway, self.tables, self._outbound)
+        self.fetching = Fetching(
+            self.gateway,
+            self.tables,
+            self._outbound,
+            checks=self.checks,
+            activity=self.activity,
+        )
 
     # -- life
 

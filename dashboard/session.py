@@ -22,6 +22,7 @@ _FOLLOWED = "_followed"
 _FOLLOWED_JOBS = "_followed_jobs"
 _FORM = "_form_"
 _JOB = "_job_"
+_TEST = "_test_"
 _DIALOG = "_dialog"
 _SUBMITTED = "_submitted"
 _TARGET = "_target"
@@ -140,6 +141,7 @@ def renew_form(form: str) -> None:
         del st.session_state[key]
     st.session_state[_FORM + form] = version + 1
     st.session_state.pop(_JOB + form, None)
+    st.session_state.pop(_TEST + form, None)
 
 
 def set_job(form: str, job_id: str) -> None:
@@ -151,6 +153,17 @@ def job_of(form: str) -> str:
     """Id of the job the form started last, or an empty text."""
     job_id: str = st.session_state.get(_JOB + form, "")
     return job_id
+
+
+def set_test(form: str, test_id: str) -> None:
+    """Remember which test a form, or a view of a connection, started last."""
+    st.session_state[_TEST + form] = test_id
+
+
+def test_of(form: str) -> str:
+    """Id of the test started last there, or an empty text."""
+    test_id: str = st.session_state.get(_TEST + form, "")
+    return test_id
 
 
 def note_form_drawn(form: str) -> None:

@@ -6,14 +6,16 @@ and one test file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.connectors.causes import FetchCause
 from dashboard.connectors.outbound import Outbound, Progress, Stage
+from dashboard.domain.check import STAGE_WORDS, StageResult, StageState
 from dashboard.domain.connection import Description
+from dashboard.domain.detail_tree import Path
 from dashboard.domain.table import ColumnFacts
 from dashboard.errors import FetchFailed
 from dashboard.masking import SecretDetails
@@ -36,15 +38,6 @@ __all__ = [
     "form_field",
     "staged",
 ]
-
-#: The stages a test shows, in order, with the words they are shown by.
-STAGE_WORDS: Final = {
-    Stage.RESOLVE: "Find the host",
-    Stage.CONNECT: "Connect",
-    Stage.AUTHORISE: "Sign in",
-    Stage.READ: "Read",
-    Stage.RECOGNISE: "Recognise a table",
-}
 
 
 class FieldKind(StrEnum):
@@ -81,28 +74,6 @@ class FormField:
     is_required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
     shown_when: tuple[str, str] | None = None
-
-
-class StageState(StrEnum):
-    """How one stage of a test went."""
-
-    DONE = "done"
-    FAILED = "failed"
-    NOT_REACHED = "not_reached"
-
-
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """One stage of a test. `elapsed_ms` is None where it was not reached."""
-
-    stage: Stage
-    state: StageState
-    elapsed_ms: float | None = None
-
-    @property
-    def words(self) -> str:
-        """The stage's name as it is shown."""
-        return STAGE_WORDS[self.stage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +181,39 @@ class Connector(Protocol):
         InvalidInput
             With the field, and a `suggestion` where a correction is at hand.
         """
+        ...
+
+    def check(self, details: Any, touched: Collection[str]) -> None:  # noqa: ANN401 - any JSON value
+        """Hold changed details against the type's rules, as far as the change reaches.
+
+        Parameters
+        ----------
+        details
+            Clear details with the changes in them.
+        touched
+            Top-level keys that were changed; what stands elsewhere may be somebody else's way.
+
+        Raises
+        ------
+        InvalidInput
+            At a touched key, with a `suggestion` where a correction is at hand.
+        """
+        ...
+
+    def address_in(self, path: Path, value: object) -> str | None:
+        """Return the address that a leaf names, normalised, or None if it names none.
+
+        Everything else in the details is bound to these addresses: it is sent there and nowhere
+        else, and dropped when one of them changes.
+        """
+        ...
+
+    def may_show(self, path: Path, value: object) -> bool:
+        """Whether a leaf may leave in clear, as in an export: the allow-list of `describe`."""
+        ...
+
+    def is_free(self, path: Path) -> bool:
+        """Whether a leaf is bound to no address, such as a format."""
         ...
 
     def test(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 #: The platform's rule for names of workspaces, models and pipelines.
 NAME_RULE = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -22,6 +23,22 @@ class Workspace:
     archived: bool = False
     model_ids: tuple[int, ...] = ()
     pipeline_ids: tuple[int, ...] = ()
+
+
+class MemberRole(StrEnum):
+    """What a member may do: an owner may add others."""
+
+    OWNER = "Owner"
+    COLLABORATOR = "Collaborator"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in a workspace. `email` is empty where the platform does not tell it."""
+
+    user_id: str
+    email: str
+    role: MemberRole = MemberRole.COLLABORATOR
 
 
 def labels(workspaces: Iterable[Workspace]) -> dict[int, str]:

@@ -23,7 +23,7 @@ from dashboard.domain.pipeline import (
     Pipeline,
     PipelineVersion,
 )
-from dashboard.domain.workspace import Workspace
+from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.masking import Secret, SecretDetails
 
 
@@ -97,8 +97,21 @@ class PlatformGateway(Protocol):
         """Create and re-read it. Raises Conflict (field `name`) if the name is taken."""
         ...
 
-    def delete_connection(self, who: Identity, name: str) -> None:
-        """Delete, and re-read that it is gone (the SDK hides failures). Raises NotFound."""
+    def delete_connection(self, who: Identity, name: str, *, connection_id: str = "") -> None:
+        """Delete, and re-read that it is gone (the SDK hides failures).
+
+        Parameters
+        ----------
+        connection_id
+            The one that is meant, where names may have changed hands: the platform deletes by name.
+
+        Raises
+        ------
+        NotFound
+            There is none of that name.
+        Conflict
+            The one of that name has another id.
+        """
         ...
 
     def link_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
@@ -115,6 +128,24 @@ class PlatformGateway(Protocol):
 
     def create_workspace(self, who: Identity, name: str) -> Workspace:
         """Create one. Raises InvalidInput (the platform's rule for names) or Conflict."""
+        ...
+
+    def list_members(self, who: Identity, workspace_id: int) -> tuple[Member, ...]:
+        """List the people in a workspace, owners first."""
+        ...
+
+    def add_member(
+        self, who: Identity, *, workspace_id: int, email: str, role: MemberRole
+    ) -> tuple[Member, ...]:
+        """Put a person into a workspace; return its members as they are read again.
+
+        Raises
+        ------
+        NotFound
+            Nobody of that address is known to the platform (field `email`).
+        Conflict
+            The person is in it already (field `email`).
+        """
         ...
 
     def list_models(self, who: Identity, workspace_id: int) -> tuple[Model, ...]:

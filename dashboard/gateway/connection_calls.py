@@ -69,9 +69,14 @@ def create(
     return translate.connection(stored, describe)
 
 
-def delete(session: Session, name: str) -> None:
-    """Delete one and see that it is gone."""
+def delete(session: Session, name: str, connection_id: str) -> None:
+    """Delete one and see that it is gone; not if another one has its name by now."""
     wanted = get(session, name)
+    if connection_id and str(wanted.id()) != connection_id:
+        raise Conflict(
+            f'Another connection is called "{name}" by now. It was not deleted.',
+            hint="Open it and look at it before you delete it.",
+        )
     wanted.delete_connection()
     refusal = session.wire.last
     still = find(session, name)

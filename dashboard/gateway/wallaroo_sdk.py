@@ -22,7 +22,7 @@ from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import Deployment, DeploymentSettings, DeploymentStatus, Pipeline
-from dashboard.domain.workspace import Workspace
+from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.errors import DashboardError, InferenceFailed
 from dashboard.gateway import (
     connection_calls,
@@ -281,12 +281,12 @@ class WallarooGateway:
             ),
         )
 
-    def delete_connection(self, who: Identity, name: str) -> None:
+    def delete_connection(self, who: Identity, name: str, *, connection_id: str = "") -> None:
         """See `PlatformGateway`."""
         self._write(
             who,
             Doing("delete the connection"),
-            lambda session: connection_calls.delete(session, name),
+            lambda session: connection_calls.delete(session, name, connection_id),
         )
 
     def link_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
@@ -324,6 +324,16 @@ class WallarooGateway:
             connection_calls.creating_workspace(name),
             lambda session: connection_calls.create_workspace(session, name),
         )
+
+    def list_members(self, who: Identity, workspace_id: int) -> tuple[Member, ...]:
+        """See `PlatformGateway`."""
+        raise NotImplementedError
+
+    def add_member(
+        self, who: Identity, *, workspace_id: int, email: str, role: MemberRole
+    ) -> tuple[Member, ...]:
+        """See `PlatformGateway`."""
+        raise NotImplementedError
 
     def list_models(self, who: Identity, workspace_id: int) -> tuple[Model, ...]:
         """See `PlatformGateway`."""

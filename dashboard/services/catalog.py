@@ -8,7 +8,7 @@ from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import Model
 from dashboard.domain.pipeline import Deployment, Pipeline
-from dashboard.domain.workspace import Workspace
+from dashboard.domain.workspace import Member, Workspace
 from dashboard.gateway.base import PlatformGateway
 from dashboard.services.reads import Query
 
@@ -17,6 +17,7 @@ GatewayOf = Callable[[], PlatformGateway]
 CONNECTIONS = "connections"
 WORKSPACES = "workspaces"
 MODELS = "models"
+MEMBERS = "members"
 PIPELINES = "pipelines"
 DEPLOYMENTS = "deployments"
 
@@ -47,6 +48,14 @@ class Catalog:
         """Return the workspaces this person is in, oldest first."""
         return Query(
             (who.key, WORKSPACES), lambda: self._gateway().list_workspaces(who), _LIST_FRESH_S
+        )
+
+    def members(self, who: Identity, workspace_id: int) -> Query[tuple[Member, ...]]:
+        """Return the people in a workspace, owners first."""
+        return Query(
+            (who.key, MEMBERS, workspace_id),
+            lambda: self._gateway().list_members(who, workspace_id),
+            _LIST_FRESH_S,
         )
 
     def models(self, who: Identity, workspace_id: int) -> Query[tuple[Model, ...]]:

@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from dashboard.connectors import registry
+from dashboard.domain.activity import Act
 from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound
 from dashboard.masking import Secret
 from dashboard.services import catalog
+from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
+from dashboard.services.checks import Checks
+from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Reads
 from dashboard.services.story import CREATED_MARK
 from dashboard.store.marks import Marks
 
 
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """One link to make, or to take away."""
+
+    connection: Connection
+    room: Workspace
+    link: bool
+
+
 class Connections:
     """The use cases. Methods block on the platform: run them as jobs."""
 
-    def __init__(self, gateway: GatewayOf, reads: Reads, marks: Marks) -> None:
+    def __init__(
+        self,
+        gateway: GatewayOf,
+        reads: Reads,
+        marks: Marks,
+        *,
+        tests: ConnectionTests,
+        checks: Checks,
+        activity: ActivityLog,
+    ) -> None:
         self._gateway = gateway
         self._reads = reads
         self._marks = marks
+        self._tests = tests
+        self._checks = checks
+        self._activity = activity
 
     def create(
         self,
@@ -34,6 +60,8 @@ class Connections:
         connection_type: str,
         fields: Mapping[str, Secret[str]],
         link_to: Workspace | None,
+        test_id: str = "",
+        act: Act = Act.CREATED,
     ) -> Outcome:
         """Create a connection and, if asked, link it. The outcome's `result` is its id.
 
@@ -41,11 +69,16 @@ class Connections:
         ----------
         fields
             What was typed, by the connector's field keys.
+        test_id
+            Where the test before it is watched; empty to save without one. Types that cannot be
+            tested are saved without one in any case.
+        act
+            What the activity log calls it.
 
         Raises
         ------
-        InvalidInput, Conflict
-            With the form's `field`.
+        InvalidInput, Conflict, FetchFailed
+            With the form's `field`. Nothing was saved.
         """
         check_name(name)
         connector = registry.connector_for(connection_type)
@@ -70,6 +103,17 @@ class Connections:
         except DashboardError as exc:
             return f"Saved {name}. It could not be linked to {room.name}: {exc.message}"
         return f"Saved {name} and linked it to {room.name}."
+
+    def change_links(self, who: Identity, changes: Sequence[LinkChange]) -> Outcome:
+        """Make and take away links one after the other, each confirmed by a re-read.
+
+        One that fails does not stop the others; the outcome tells what really happened.
+        """
+        raise NotImplementedError
+
+    def delete_all(self, who: Identity, connections: Sequence[Connection]) -> Outcome:
+        """Delete several, each as `delete` does; the outcome tells what really happened."""
+        raise NotImplementedError
 
     def set_links(
         self,

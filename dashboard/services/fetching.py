@@ -13,7 +13,9 @@ from dashboard.domain.reading import word_count
 from dashboard.domain.table import TEXT_COLUMN, Passport
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import NotFound
+from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
+from dashboard.services.checks import Checks
 from dashboard.services.jobs import Outcome
 from dashboard.services.tables import TableStore
 
@@ -36,11 +38,15 @@ class Fetching:
         tables: TableStore,
         outbound: Callable[[], Outbound],
         *,
+        checks: Checks,
+        activity: ActivityLog,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._gateway = gateway
         self._tables = tables
         self._outbound = outbound
+        self._checks = checks
+        self._activity = activity
         self._now = now
 
     def fetch(self, who: Identity, *, connection_id: str, workspace: Workspace) -> Outcome:

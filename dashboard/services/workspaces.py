@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dashboard.domain.identity import Identity
-from dashboard.domain.workspace import NAME_RULE
+from dashboard.domain.workspace import NAME_RULE, MemberRole, Workspace
 from dashboard.errors import InvalidInput
 from dashboard.services import catalog
+from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Reads
@@ -14,9 +15,10 @@ from dashboard.services.reads import Reads
 class Workspaces:
     """The use cases. Methods block on the platform: run them as jobs."""
 
-    def __init__(self, gateway: GatewayOf, reads: Reads) -> None:
+    def __init__(self, gateway: GatewayOf, reads: Reads, activity: ActivityLog) -> None:
         self._gateway = gateway
         self._reads = reads
+        self._activity = activity
 
     def create(self, who: Identity, name: str) -> Outcome:
         """Create a workspace. Raises InvalidInput or Conflict, with field `name`."""
@@ -26,6 +28,12 @@ class Workspaces:
         finally:
             self._reads.invalidate(who.key, catalog.WORKSPACES)
         return Outcome(f"Created the workspace {room.name}.", result=str(room.workspace_id))
+
+    def add_member(
+        self, who: Identity, room: Workspace, *, email: str, role: MemberRole
+    ) -> Outcome:
+        """Put a person into a workspace. Raises InvalidInput, NotFound, Conflict: field `email`."""
+        raise NotImplementedError
 
 
 def check_name(name: str) -> None:

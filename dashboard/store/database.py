@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -176,7 +176,8 @@ def _check_facts(engine: Engine, vault: Vault) -> None:
         if not stored:
             rows = [{"name": name, "value": value} for name, value in facts.items()]
             connection.execute(insert(FACTS), rows)
-    if int(facts["schema_version"]) > SCHEMA_VERSION:
+    stored_version = int(facts["schema_version"])
+    if stored_version > SCHEMA_VERSION:
         raise SettingsError("The run store was written by a newer version of this dashboard.")
     try:
         vault.open(facts["key_check"], bound_to="store:key_check")
@@ -185,6 +186,15 @@ def _check_facts(engine: Engine, vault: Vault) -> None:
             "The run store was written with another key.",
             hint="Put back its key, or move the data folder away to begin anew.",
         ) from exc
+    if stored_version < SCHEMA_VERSION:
+        # So far every version has only added tables, which are there by now.
+        _write_version(engine)
+
+
+def _write_version(engine: Engine) -> None:
+    version = update(FACTS).where(FACTS.c.name == "schema_version")
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.execute(version.values(value=str(SCHEMA_VERSION).encode()))
 
 
 def _make_engine(url: str, data_dir: Path) -> Engine:

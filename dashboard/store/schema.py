@@ -1,4 +1,4 @@
-"""The tables of the run store, in portable SQL types.
+"""The tables of the store, in portable SQL types.
 
 In clear: ids, names, states, counts and times. Sealed by the store's key: everything that is part
 of a person's data, such as summaries, errors of rows, and the names of a table's columns (a file
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 #: Raise it with every change of the tables below, and say in `database.py` how to get there.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -149,4 +149,84 @@ RUN_ROWS = Table(
     Column("model_ms", Float),
     Column("receive_ms", Float),
     Column("overflow", Boolean, nullable=False, default=False),
+)
+
+#: How the last test and the last real use of each connection went: two records at most for each.
+CHECKS = Table(
+    "checks",
+    METADATA,
+    Column("connection_id", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("checked_at", UtcTime, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("cause_code", String(64), nullable=False),
+    Column("field", String(64)),
+    # What is told of a failure: message and next step.
+    Column("told_sealed", LargeBinary),
+    # Stages with their states and times, as JSON.
+    Column("stages", Text, nullable=False),
+    Column("total_ms", Float, nullable=False),
+    Column("format", String(64), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("last_passed_at", UtcTime),
+    Column("failing_since", UtcTime),
+)
+
+#: Since when a detail that a replace has kept is what it is; the platform knows only when the
+#: whole connection was made. The path is sealed: other people's details have any keys.
+DETAIL_TIMES = Table(
+    "detail_times",
+    METADATA,
+    Column("connection_id", String(64), primary_key=True),
+    # SHA-256 of the path, so that it can be a key.
+    Column("path_mark", String(64), primary_key=True),
+    Column("set_at", UtcTime, nullable=False),
+)
+
+ACTIVITIES = Table(
+    "activities",
+    METADATA,
+    Column(
+        "activity_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("who_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("act", String(32), nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("connection_id", String(64), nullable=False, index=True),
+    Column("connection_name", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    # Names of fields and a sentence, as JSON.
+    Column("told_sealed", LargeBinary),
+)
+
+#: Guarded replaces, names and ids only. One that is not over and that nobody carries is unfinished.
+REPLACEMENTS = Table(
+    "replacements",
+    METADATA,
+    Column("replacement_id", String(64), primary_key=True),
+    Column("owner_id", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("connection_name", Text, nullable=False),
+    Column("connection_type", Text, nullable=False),
+    Column("old_id", String(64), nullable=False),
+    Column("old_created_at", UtcTime, nullable=False),
+    Column("new_copy_name", Text, nullable=False),
+    Column("old_copy_name", Text, nullable=False),
+    # Ids and names, as JSON.
+    Column("rooms", Text, nullable=False),
+    # Names of the details that change, as JSON.
+    Column("fields_sealed", LargeBinary),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("new_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("missing_ms", Float),
+    Column("claimed_by", String(64)),
+    Column("claimed_until", UtcTime),
 )

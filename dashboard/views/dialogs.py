@@ -18,6 +18,7 @@ from dashboard import live, runtime, session, strings
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import DeploymentSettings, Pipeline, settings_of
 from dashboard.domain.workspace import labels
+from dashboard.views import deleting, exporting, linking, members
 
 
 def draw() -> None:
@@ -29,6 +30,10 @@ def draw() -> None:
         "new_pipeline": _new_pipeline,
         "new_workspace": _new_workspace,
         "use_instance": _use_instance,
+        "link_connections": linking.draw,
+        "delete_connections": deleting.draw,
+        "export_connections": exporting.draw,
+        "add_member": members.draw,
     }
     if name in openers:
         openers[name](subject)

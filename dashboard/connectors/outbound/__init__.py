@@ -6,7 +6,8 @@ from dashboard.connectors.outbound.addresses import AllowList, is_public
 from dashboard.connectors.outbound.client import Outbound
 from dashboard.connectors.outbound.contract import Fetched, Limits, SignIn
 from dashboard.connectors.outbound.link import BadLink, Link, parse_link
-from dashboard.connectors.outbound.progress import Progress, Stage
+from dashboard.connectors.outbound.progress import Progress
+from dashboard.domain.check import Stage
 
 __all__ = [
     "AllowList",

@@ -32,7 +32,8 @@ from dashboard.connectors.outbound.failures import (
 )
 from dashboard.connectors.outbound.link import BadLink, Link, parse_link
 from dashboard.connectors.outbound.pinning import PinnedAdapter
-from dashboard.connectors.outbound.progress import Progress, Stage
+from dashboard.connectors.outbound.progress import Progress
+from dashboard.domain.check import Stage
 from dashboard.errors import FetchFailed
 from dashboard.masking import REDACTOR, Secret
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dashboard.connectors.outbound.progress import Stage
+from dashboard.domain.check import Stage
 from dashboard.masking import Secret
 
 #: Headers that decide where a request goes or where it ends; nobody sets them but us.

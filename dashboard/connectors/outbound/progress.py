@@ -5,17 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from enum import StrEnum
 
-
-class Stage(StrEnum):
-    """The stages of a test, in order. A redirect goes through the first three again."""
-
-    RESOLVE = "resolve"
-    CONNECT = "connect"
-    AUTHORISE = "authorise"
-    READ = "read"
-    RECOGNISE = "recognise"
+from dashboard.domain.check import Stage
 
 
 class Progress:
