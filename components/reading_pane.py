@@ -5,6 +5,7 @@ It takes rows and returns the index of the row the reader chose; the page keeps 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import streamlit as st
 
 from components.text import count, milliseconds
+from dashboard.domain.evidence import Doubt, Evidence, Grounding, Span, evidence_for, parts
 from dashboard.domain.latency import Segment, split_ms
 from dashboard.domain.reading import first_words, percent_of_input, word_count
 from dashboard.domain.run import RowState, RunRow
@@ -23,6 +25,10 @@ ROWS_A_PAGE = 200
 _ALL_TEXTS_UP_TO_CHARACTERS = 256_000
 #: Above it, only the chosen row's texts go, and those of as many neighbours on each side.
 _NEIGHBOURS = 2
+
+#: A sentence whose sources hold this share of it is said to be from them.
+_SURE = 0.8
+_MOST_DOUBTS_NAMED = 4
 
 #: A segment's short name, and its place in the theme's categorical colours.
 _SEGMENT_LOOK = {
@@ -111,9 +117,9 @@ def pane_data(
     Returns
     -------
     dict
-        `rows` (heads and facts), `texts` (by row index: all when they are small, else those of the
-        chosen row and its neighbours), `before` and `after` (indexes of the rows next to the page,
-        or None), `chosen`, `rows_facts` and `engine_label`.
+        `rows` (heads and facts), `texts` (by row index, see `_texts`: all when they are small, else
+        those of the chosen row and its neighbours), `before` and `after` (indexes of the rows next
+        to the page, or None), `chosen`, `rows_facts` and `engine_label`.
     """
     at = next(place for place, row in enumerate(rows) if row.index == chosen)
     start = at // ROWS_A_PAGE * ROWS_A_PAGE
@@ -125,15 +131,84 @@ def pane_data(
     total = f"{len(rows):,}"
     return {
         "rows": [_row_data(row, of=total) for row in page],
-        "texts": {
-            str(row.index): {"input": row.input_text, "summary": row.summary} for row in near
-        },
+        "texts": {str(row.index): _texts(row) for row in near},
         "before": rows[start - 1].index if start else None,
         "after": rows[end].index if end < len(rows) else None,
         "chosen": chosen,
         "rows_facts": total if len(page) == len(rows) else f"{start + 1:,}–{end:,} of {total}",
         "engine_label": engine_label,
     }
+
+
+# A page is drawn again at every choice and, while a run moves, at every poll.
+_evidence = functools.lru_cache(maxsize=2 * ROWS_A_PAGE)(evidence_for)
+
+
+def _texts(row: RunRow) -> dict[str, Any]:  # Any: a JSON object
+    """Return a row's texts in pieces that, joined, are the texts.
+
+    Returns
+    -------
+    dict
+        `input`: pairs of a piece and the number of its sentence, or None between sentences.
+        `summary`: per piece its `runs` (pairs of a text and what is to be doubted in it, or None),
+        and for a sentence the input sentences it rests on (`sources`) and that in `words`.
+        `doubts`: one sentence about what is not in the input, or an empty text.
+    """
+    found = _evidence(row.summary, row.input_text)
+    spans = [grounding.sentence for grounding in found.groundings]
+    at = 0
+    pieces = []
+    for text, number in parts(row.summary, spans) if row.summary else ():
+        piece: dict[str, Any] = {"runs": _runs(text, at, found)}  # Any: as above
+        if number is not None:
+            grounding = found.groundings[number]
+            piece |= {"sources": list(grounding.sources), "words": _grounds(grounding, found)}
+        pieces.append(piece)
+        at += len(text)
+    return {
+        "input": parts(row.input_text, found.input_sentences),
+        "summary": pieces,
+        "doubts": _doubts(row.summary, found),
+    }
+
+
+def _runs(text: str, at: int, found: Evidence) -> list[tuple[str, str | None]]:
+    """Cut a piece of the summary, which begins at character `at`, at what is to be doubted."""
+    inside = [
+        one for one in found.unfounded if at <= one.span.start and one.span.end <= at + len(text)
+    ]
+    spans = [Span(one.span.start - at, one.span.end - at) for one in inside]
+    return [
+        (run, None if number is None else inside[number].doubt.value)
+        for run, number in parts(text, spans)
+    ]
+
+
+def _grounds(grounding: Grounding, found: Evidence) -> str:
+    """Say which sentences of the input a sentence of the summary rests on."""
+    span = grounding.sentence
+    has_doubts = any(span.start <= one.span.start < span.end for one in found.unfounded)
+    numbers = [str(number + 1) for number in sorted(grounding.sources)]
+    if not numbers:
+        return "No source found in the input"
+    told = numbers[0] if len(numbers) == 1 else f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+    sentences = "sentence" if len(numbers) == 1 else "sentences"
+    certainty = "From" if grounding.covered >= _SURE and not has_doubts else "Closest to"
+    return f"{certainty} input {sentences} {told}"
+
+
+def _doubts(summary: str, found: Evidence) -> str:
+    """Name what of the summary is not in the input, numbers first; empty if all of it is."""
+    doubted = sorted(found.unfounded, key=lambda one: one.doubt is Doubt.NAME)
+    words = list(dict.fromkeys(summary[one.span.start : one.span.end] for one in doubted))
+    if not words:
+        return ""
+    shown = [first_words(word, limit=40) for word in words[:_MOST_DOUBTS_NAMED]]
+    if len(words) > len(shown):
+        shown.append(f"{len(words) - len(shown)} more")
+    told = shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return f"Check this: {told} {'is' if len(words) == 1 else 'are'} not in the input."
 
 
 def _row_data(row: RunRow, *, of: str) -> dict[str, Any]:  # Any: a JSON object

@@ -26,6 +26,11 @@ REPLICA = "One more copy, working side by side."
 ANOMALY_COUNT = (
     "how many checks this answer failed. 0 means none was triggered, not that the summary is right."
 )
+EVIDENCE = (
+    "point at a sentence of the summary to see what it rests on. Sentences are matched by their "
+    "words, and rare words weigh more: this shows where a sentence came from, not whether it is "
+    "right. Numbers and names that are not in the input are underlined."
+)
 EMBEDDED_ENGINE = (
     "Made by the sandbox's embedded engine: it picks sentences from the input and writes none of "
     "its own. English only."

@@ -152,8 +152,14 @@ function drawRow(pane, row) {
   pane.drawnRow = row.index
   const texts = pane.data.texts[row.index]
   const loading = "Fetching the text…"
-  drawText(pane, ".input-text", texts ? texts.input : "", texts ? "(no text)" : loading)
-  drawText(pane, ".summary-text", texts ? texts.summary : "", texts ? row.no_summary : loading)
+  drawText(pane, ".input-text", texts ? texts.input.map(inputPiece) : [], texts ? "(no text)" : loading)
+  drawText(
+    pane,
+    ".summary-text",
+    texts ? texts.summary.map((piece) => summaryPiece(pane, piece)) : [],
+    texts ? row.no_summary : loading,
+  )
+  drawDoubts(pane, texts ? texts.doubts : "")
   if (isOther) for (const scroll of all(pane, ".scroll")) scroll.scrollTop = 0
   one(pane, ".input-facts").textContent = row.input_facts
   one(pane, ".summary-facts").textContent = row.summary_facts
@@ -164,12 +170,93 @@ function drawRow(pane, row) {
   if (spoken.textContent !== row.spoken) spoken.textContent = row.spoken
 }
 
-function drawText(pane, selector, text, otherwise) {
+/* The pieces joined are the text. A text that stands there already is left alone, and with it the
+   reader's place and choice in it. */
+function drawText(pane, selector, pieces, otherwise) {
   const place = one(pane, selector)
-  const shown = text || otherwise
+  const made = element("div")
+  made.append(...pieces)
+  const text = made.textContent
   place.classList.toggle("nothing", !text)
-  place.hidden = !shown
-  if (place.textContent !== shown) place.textContent = shown
+  place.hidden = !text && !otherwise
+  if (!text) {
+    if (place.textContent !== otherwise) place.textContent = otherwise
+  } else if (place.textContent !== text) {
+    place.replaceChildren(...made.childNodes)
+    if (selector === ".summary-text") press(pane, null)
+  }
+}
+
+function inputPiece([text, sentence]) {
+  if (sentence === null) return document.createTextNode(text)
+  const piece = element("span", "sentence", text)
+  piece.dataset.sentence = sentence
+  return piece
+}
+
+function summaryPiece(pane, piece) {
+  const runs = piece.runs.map(([text, doubt]) =>
+    doubt ? element("span", "doubted", text) : document.createTextNode(text),
+  )
+  if (!piece.sources) {
+    // White space that is kept would draw an empty line between two sentences.
+    const gap = element("span", piece.runs.every(([text]) => !text.trim()) ? "gap" : "")
+    gap.append(...runs)
+    return gap
+  }
+  const button = element("button", "claim")
+  button.type = "button"
+  button.setAttribute("aria-pressed", "false")
+  button.dataset.sources = piece.sources.join(" ")
+  // Shown by the style sheet, so that the text of the summary stays the text of the summary.
+  button.dataset.words = piece.words
+  button.setAttribute("aria-description", piece.words)
+  button.append(...runs)
+  button.onclick = () => press(pane, button.getAttribute("aria-pressed") === "true" ? null : button)
+  button.onpointerenter = () => mark(pane, button)
+  button.onpointerleave = () => mark(pane, pressed(pane))
+  button.onfocus = () => mark(pane, button)
+  button.onblur = () => mark(pane, pressed(pane))
+  return button
+}
+
+const pressed = (pane) => one(pane, '.claim[aria-pressed="true"]')
+
+/* Chooses a sentence of the summary: its sources stay marked, and the first comes into view. */
+function press(pane, button) {
+  for (const claim of all(pane, ".claim")) claim.setAttribute("aria-pressed", String(claim === button))
+  mark(pane, button)
+  const source = button && one(pane, ".input-text .sentence.marked")
+  const scroll = one(pane, ".input-scroll")
+  if (source && scroll.scrollHeight > scroll.clientHeight) {
+    scroll.scrollTop += source.getBoundingClientRect().top - scroll.getBoundingClientRect().top - 40
+  }
+  drawSource(pane, button)
+}
+
+function mark(pane, button) {
+  const sources = new Set(button ? button.dataset.sources.split(" ") : [])
+  for (const sentence of all(pane, ".input-text .sentence")) {
+    sentence.classList.toggle("marked", sources.has(sentence.dataset.sentence))
+  }
+}
+
+/* Where input and summary stand below each other, the source comes to the sentence. */
+function drawSource(pane, button) {
+  for (const old of all(pane, ".source")) old.remove()
+  if (!button) return
+  const texts = all(pane, ".input-text .sentence.marked").map((sentence) => sentence.textContent)
+  if (!texts.length) return
+  const quote = element("blockquote", "source")
+  quote.dir = "auto"
+  quote.dataset.text = texts.join(" … ")
+  button.after(quote)
+}
+
+function drawDoubts(pane, doubts) {
+  const place = one(pane, ".doubts")
+  place.hidden = !doubts
+  if (place.textContent !== doubts) place.textContent = doubts
 }
 
 function drawNotice(pane, notice) {

@@ -144,6 +144,7 @@ def _rows(run: Run) -> None:
         engine_label=engine_words(run),
         key=f"pane_{run.run_id}_{page}",
     )
+    st.markdown(f":small[:gray[**Evidence**: {md(strings.EVIDENCE)}]]")
     st.markdown(f":small[:gray[**Anomaly count**: {md(strings.ANOMALY_COUNT)}]]")
 
 

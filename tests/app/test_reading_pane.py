@@ -188,6 +188,30 @@ def test_what_the_browser_should_not_have_sent_is_ignored(sent):
 # What the reader sees and does: the pane itself, in a browser, without a server
 
 
+INVOICE = (
+    "The invoice of 3 November shows VAT at 21 %. The customer's company is in Lyon. "
+    "Reverse charge should apply, so the net amount is €1,840. The order itself was fine."
+)
+CLAIMS = (
+    "The invoice of 3 November shows VAT at 21 %.\nReverse charge should apply, so the net amount "
+    "is €1,480. Shares of an airline fell."
+)
+
+
+def test_a_summary_says_what_each_sentence_rests_on_and_what_is_not_in_the_input():
+    texts = data_of([done(0, INVOICE, CLAIMS)])["texts"]["0"]
+    assert "".join(piece for piece, _ in texts["input"]) == INVOICE
+    assert "".join(run for piece in texts["summary"] for run, _ in piece["runs"]) == CLAIMS
+    claims = [piece for piece in texts["summary"] if "sources" in piece]
+    assert [(claim["sources"], claim["words"]) for claim in claims] == [
+        ([0], "From input sentence 1"),
+        ([2], "Closest to input sentence 3"),
+        ([], "No source found in the input"),
+    ]
+    assert ["1,480", "number"] in [list(run) for run in claims[1]["runs"]]
+    assert texts["doubts"] == "Check this: 1,480 is not in the input."
+
+
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
@@ -329,3 +353,34 @@ def test_a_phone_gets_a_picker_with_large_targets_and_the_summary_first(browser)
         }
         assert top["summary"]["y"] < top["input"]["y"]
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_choosing_a_summary_sentence_marks_what_it_rests_on_until_it_is_chosen_again(browser):
+    filler = "Nothing of note happened here. " * 120
+    with mounted(browser, data_of([done(0, filler + INVOICE, CLAIMS), done(1)])) as page:
+        marked = page.locator(".input-text .marked")
+        claim = page.get_by_role("button", name="Reverse charge")
+        claim.hover()
+        expect(marked).to_have_text("Reverse charge should apply, so the net amount is €1,840.")
+        claim.click()
+        page.mouse.move(0, 0)
+        expect(marked).to_be_in_viewport()
+        expect(claim).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="Shares of an airline").focus()
+        expect(marked).to_have_count(0)
+        page.evaluate("(d) => window.draw(d)", data_of([done(0, filler + INVOICE, CLAIMS)]))
+        expect(claim).to_have_attribute("aria-pressed", "true")
+        claim.click()
+        claim.blur()
+        page.mouse.move(0, 0)
+        expect(marked).to_have_count(0)
+
+
+def test_on_a_phone_the_source_comes_to_the_chosen_sentence(browser):
+    with mounted(browser, data_of([done(0, INVOICE, CLAIMS)]), width=400) as page:
+        page.get_by_role("button", name="The invoice of").click()
+        source = page.locator(".source")
+        expect(source).to_be_visible()
+        expect(source).to_have_attribute(
+            "data-text", "The invoice of 3 November shows VAT at 21 %."
+        )
