@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.text import md
+from dashboard.domain.activity import ActResult
+from dashboard.domain.check import HealthState
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RunState
 
@@ -34,6 +36,18 @@ RUN_LOOKS = {
     RunState.DONE: Look("check_circle", "green", "✓"),
     RunState.FAILED: Look("cancel", "red", "✕"),
 }
+HEALTH_LOOKS = {
+    HealthState.HEALTHY: Look("check_circle", "green", "✓"),
+    HealthState.FAILING: Look("cancel", "red", "✕"),
+    HealthState.STALE: Look("schedule", "yellow", "◷"),
+    HealthState.UNTESTED: Look("help", "gray", "?"),
+}
+
+ACTIVITY_LOOKS = {
+    ActResult.DONE: Look("check_circle", "green", "✓"),
+    ActResult.FAILED: Look("cancel", "red", "✕"),
+    ActResult.UNFINISHED: Look("warning", "orange", "▲"),
+}
 
 
 def badge(look: Look, words: str) -> str:
@@ -49,3 +63,18 @@ def pipeline_badge(state: PipelineState, words: str = "") -> str:
 def run_badge(state: RunState, words: str = "") -> str:
     """Markdown of a run's state, in `words` if given."""
     return badge(RUN_LOOKS[state], words or state.value)
+
+
+def health_badge(state: HealthState, words: str = "") -> str:
+    """Markdown of a connection's health, in `words` if given."""
+    return badge(HEALTH_LOOKS[state], words or state.value)
+
+
+def activity_badge(result: ActResult) -> str:
+    """Markdown of how something ended that the activity log tells of."""
+    return badge(ACTIVITY_LOOKS[result], result.value)
+
+
+def cell(look: Look, words: str) -> str:
+    """Text of a state in a table's cell, where no icons can be drawn."""
+    return f"{look.glyph} {words}"

@@ -25,6 +25,8 @@ z-index:1000100}
 .st-key-messages [data-testid="stAlert"]{background:light-dark(#FCFCFA,#12191C);
 border-radius:.375rem}
 .st-key-page_title{min-width:min(100%,22rem)}
+[class*="st-key-room_open_"] button,[class*="st-key-room_open_"] button *
+{justify-content:flex-start;text-align:start;overflow-wrap:anywhere}
 .stApp .js-plotly-plot text{fill:light-dark(#56636A,#9FB0B3)!important}
 [class*="st-key-bad_"] [data-testid="stTextInputRootElement"],
 [class*="st-key-bad_"] [data-baseweb="input"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
 
 import streamlit as st
 
@@ -12,17 +14,36 @@ from components.text import md
 from dashboard.errors import DashboardError, UnexpectedAnswer
 
 
+class Tone(StrEnum):
+    """How a message sounds."""
+
+    SUCCESS = "success"
+    NEWS = "news"
+    PARTIAL = "partial"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """How something ended, as Markdown that is safe to draw."""
 
     markdown: str
-    is_error: bool = False
+    tone: Tone = Tone.SUCCESS
+
+    @property
+    def wants_reading(self) -> bool:
+        """Whether something was not done, so that it must not go away unread."""
+        return self.tone in (Tone.PARTIAL, Tone.ERROR)
 
 
-def success(message: str) -> Message:
-    """Say in one line that something worked."""
-    return Message(md(message))
+def success(message: str, *, is_partial: bool = False) -> Message:
+    """Say in one line that something worked, or that a part of it did."""
+    return Message(md(message), Tone.PARTIAL if is_partial else Tone.SUCCESS)
+
+
+def news(message: str) -> Message:
+    """Say in one line what happened elsewhere meanwhile."""
+    return Message(md(message), Tone.NEWS)
 
 
 def failure(doing: str, error: DashboardError) -> Message:
@@ -32,7 +53,15 @@ def failure(doing: str, error: DashboardError) -> Message:
         parts.append(md(error.hint))
     if isinstance(error, UnexpectedAnswer):
         parts.append(f"Error id {md(error.error_id)}")
-    return Message("  \n".join(parts), is_error=True)
+    return Message("  \n".join(parts), Tone.ERROR)
+
+
+_DRAWN: Final = {
+    Tone.SUCCESS: (st.success, "check_circle"),
+    Tone.NEWS: (st.info, "info"),
+    Tone.PARTIAL: (st.warning, "warning"),
+    Tone.ERROR: (st.error, "error"),
+}
 
 
 def show(kept: Sequence[Message], *, on_dismiss: Callable[[], None]) -> None:
@@ -45,11 +74,9 @@ def show(kept: Sequence[Message], *, on_dismiss: Callable[[], None]) -> None:
         return
     with st.container(key="messages", gap="xsmall"):
         for message in kept:
-            if message.is_error:
-                st.error(message.markdown, icon=":material/error:")
-            else:
-                st.success(message.markdown, icon=":material/check_circle:")
-        if any(message.is_error for message in kept):
+            draw, icon = _DRAWN[message.tone]
+            draw(message.markdown, icon=f":material/{icon}:")
+        if any(message.wants_reading for message in kept):
             st.button("Dismiss", key="messages_dismiss", on_click=on_dismiss)
 
 

@@ -33,7 +33,7 @@ def read(query: Query[T], *, wait: bool = True) -> Read[T]:
     if known.is_loading:
         session.follow(query.key)
     # A page that is only looked at is read again too.
-    session.note_due(_RETRY_S if known.error is not None else query.fresh_s)
+    session.note_due(_RETRY_S if known.error is not None else known.fresh_s)
     if known.error is not None and known.value is not None:
         session.note_stale(known.error, known.age_s)
     return known
@@ -93,8 +93,9 @@ def tell_news() -> None:
     shown = session.jobs_of_drawn_forms()
     for job in current.jobs.take_news(current.identity(), session.jobs_started()):
         if job.error is None:
-            if job.outcome is not None:
-                session.keep_message(messages.success(job.outcome.message))
+            if (ended := job.outcome) is not None:
+                told = messages.success(ended.message, is_partial=ended.is_partial)
+                session.keep_message(told)
         elif job.job_id not in shown:
             session.keep_message(messages.failure(job.doing, job.error))
     messages.show(session.messages(), on_dismiss=session.drop_messages)

@@ -302,6 +302,8 @@ class Runtime:
                 self._boot_error = None
                 self._signed_in.set()
                 self.reads.invalidate(LOCAL_KEY)
+                # Nobody should wait for the longest list: of ten thousand it takes seconds.
+                self.reads.get(self.catalog.connections(self._identity))
                 self.runs.resume_all()
                 self._warm_up()
                 return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +36,10 @@ _DRAWN = "_drawn_forms"
 _STALE = "_stale"
 _ERROR_SHOWN = "_error_shown"
 _RUN = "_run"
+_TICKED = "_ticked"
+_ADDRESSES = "_addresses"
+_OPENED = "_opened"
+_HIDDEN = "_hidden"
 
 #: How long one script run may wait, all reads together, before it draws skeletons.
 _READ_BUDGET_S = 0.08
@@ -42,6 +47,9 @@ _READ_BUDGET_S = 0.08
 #: How long a message stands there.
 _MESSAGE_S = 8.0
 _ERROR_S = 60.0
+
+#: A run that was asked for before the browser had the address written last carries the one before.
+_ADDRESS_LAG_S = 1.5
 
 
 def begin_run(reads_generation: int) -> None:
@@ -209,6 +217,33 @@ def take_submitted() -> bool:
     return bool(st.session_state.pop(_SUBMITTED, False))
 
 
+def note_opened(connection_id: str, name: str, *, took_place: bool = False) -> None:
+    """Remember which connection is open: another one of its name may take its place.
+
+    Parameters
+    ----------
+    took_place
+        Whether it did so while its predecessor was open.
+    """
+    st.session_state[_OPENED] = (connection_id, name, took_place)
+
+
+def opened() -> tuple[str, str, bool]:
+    """Id and name of the connection opened last, and whether it took another one's place."""
+    noted: tuple[str, str, bool] = st.session_state.get(_OPENED, ("", "", False))
+    return noted
+
+
+def hide(thing: str) -> None:
+    """Take something away for the rest of the session, such as a receipt that was read."""
+    st.session_state.setdefault(_HIDDEN, []).append(thing)
+
+
+def is_hidden(thing: str) -> bool:
+    """Whether the reader has taken it away."""
+    return thing in st.session_state.get(_HIDDEN, [])
+
+
 def note_run(run_id: str, *, moving: bool) -> None:
     """Remember whether the run shown was under way when it was drawn last."""
     st.session_state[_RUN] = (run_id, moving)
@@ -260,7 +295,7 @@ def is_due() -> bool:
 
 def keep_message(message: Message) -> None:
     """Keep a message, to be drawn by every run for as long as it takes to read it."""
-    lasts_s = _ERROR_S if message.is_error else _MESSAGE_S
+    lasts_s = _ERROR_S if message.wants_reading else _MESSAGE_S
     st.session_state.setdefault(_MESSAGES, []).append((message, time.monotonic() + lasts_s))
 
 
@@ -277,3 +312,43 @@ def messages() -> list[Message]:
 def drop_messages() -> None:
     """Take all messages away."""
     st.session_state.pop(_MESSAGES, None)
+
+
+def ticked() -> list[str]:
+    """Ids of the connections that are ticked in their list."""
+    return list(st.session_state.get(_TICKED, []))
+
+
+def set_ticked(connection_ids: Sequence[str]) -> None:
+    """Remember which connections are ticked, on whatever page of the list they are."""
+    st.session_state[_TICKED] = list(connection_ids)
+
+
+def address(parameters: Sequence[str]) -> dict[str, str]:
+    """Return what these parameters of the page's address are.
+
+    The address written last counts, unless the visitor went to another one since: back, forward,
+    or by a link.
+    """
+    told = {name: st.query_params[name] for name in parameters if name in st.query_params}
+    written: list[tuple[dict[str, str], float]] = st.session_state.get(_ADDRESSES, [])
+    now = time.monotonic()
+    recent = [query for query, until in written[:-1] if now < until]
+    if written and told in recent:
+        told = written[-1][0]
+    if not written or told != written[-1][0]:
+        st.session_state[_ADDRESSES] = [(told, now)]
+    return dict(told)
+
+
+def set_address(parameters: Sequence[str], query: Mapping[str, str]) -> None:
+    """Write these parameters of the page's address; those not in `query` are taken away."""
+    others = {
+        name: value for name, value in st.query_params.to_dict().items() if name not in parameters
+    }
+    now = time.monotonic()
+    written = [one for one in st.session_state.get(_ADDRESSES, [])[-8:] if one[0] != query]
+    if written:
+        written[-1] = (written[-1][0], now + _ADDRESS_LAG_S)
+    st.session_state[_ADDRESSES] = [*written, (dict(query), now)]
+    st.query_params.from_dict({**others, **query})

@@ -1,18 +1,18 @@
 import streamlit as st
 
 from components import loading
-from components.connection_table import connection_table, filters, matching
 from components.empty_state import Way, empty_state
 from components.frame import page_header
-from components.text import count
+from components.text import ago, count
 from dashboard import live, runtime, session, strings
-from dashboard.views import connection, ways_back
+from dashboard.views import checking, connection, connection_list, replacements, ways_back
 
 current = runtime.current()
 who = current.identity()
 heading = st.container()
 known = live.read(current.catalog.connections(who))
 rooms = live.read(current.catalog.workspaces(who))
+index = connection_list.index_of(known.value) if known.value is not None else None
 
 
 def begin() -> None:
@@ -20,9 +20,21 @@ def begin() -> None:
     session.go_to("new_connection")
 
 
+def bring() -> None:
+    """Go to the page that imports connections."""
+    session.go_to("import_connections")
+
+
 with heading:
-    told = f"{count(len(known.value), 'connection')} on this platform." if known.value else ""
-    with page_header("Connections", told or "Named addresses of data sources."):
+    told = "Named addresses of data sources, with what is needed to read them."
+    if index is not None and index.connections:
+        told = f"{count(len(index.connections), 'connection')} on this platform."
+        if known.age_s > known.fresh_s:
+            told += f" Read {ago(known.age_s)}{', refreshing' if known.is_loading else ''}."
+    with page_header("Connections", told):
+        if index is not None and index.connections:
+            checking.check_all(index.connections)
+            st.button("Import", icon=":material/upload:", key="connections_import", on_click=bring)
         st.button(
             "New connection",
             type="primary",
@@ -30,20 +42,18 @@ with heading:
             key="connections_new",
             on_click=begin,
         )
+replacements.draw()
 
-if known.value is None and known.error is not None:
+if known.error is not None and index is None:
     ways_back.show(known.error, what="your connections", key="connections")
-elif known.value is None:
-    loading.skeleton("your connections", known, height=380)
-elif not known.value:
-    way = Way("connections_first", "Connect a file on the web", begin, ":material/add:")
-    empty_state("No connections yet", strings.CONNECTION, [way], icon="link")
+elif index is None or rooms.is_first:
+    loading.skeleton("your connections", [known, rooms], height=380)
+elif not index.connections:
+    ways = [
+        Way("connections_first", "Connect a file on the web", begin, ":material/add:"),
+        Way("connections_first_import", "Import from JSON", bring, ":material/upload:"),
+    ]
+    empty_state("No connections yet", strings.CONNECTION, ways, icon="link")
 else:
-    words, connection_type = filters(known.value)
-    connection_table(
-        matching(known.value, words=words, connection_type=connection_type),
-        total=len(known.value),
-        zone=session.zone(),
-        on_open=connection.open_drawer,
-    )
+    connection_list.draw(index, rooms.value or ())
     connection.draw_drawer(known, rooms.value or ())

@@ -2,120 +2,118 @@ from urllib.parse import urljoin
 
 import streamlit as st
 
-from components.connection_form import FieldSpec, name_field, type_fields
+from components import loading
+from components.connection_actions import Actions, after_saving, copied_note, form_actions
+from components.connection_form import custom_fields, name_field, type_choice, type_fields
 from components.frame import page_header
 from components.messages import field_error
-from components.text import md
-from dashboard import live, runtime, session, strings
-from dashboard.connectors import registry
+from dashboard import live, runtime, strings
+from dashboard.domain.activity import Act
+from dashboard.domain.json_text import json_trouble
 from dashboard.domain.workspace import labels
-from dashboard.masking import Secret
+from dashboard.errors import FetchFailed
 from dashboard.navigation import page_file
-
-_FORM = "new_connection"
+from dashboard.views import connection_copy, testing
+from dashboard.views import connection_form as view
 
 current = runtime.current()
 who = current.identity()
 place = current.place()
+copied_id = st.query_params.get("from", "")
+
+detail = "You can test before you save. Nothing you type is stored until then."
+page_header("Duplicate a connection" if copied_id else "New connection", detail)
+state = live.form_state(view.FORM)
+if state.done is not None:
+    st.switch_page(page_file("connections"), query_params={"connection": state.done.result})
+
+known = live.read(current.catalog.connections(who))
+listed = known.value or ()
+rooms = live.read(current.catalog.workspaces(who))
+pipelines = live.read(current.catalog.pipelines(who))
+names = labels(rooms.value or ())
+busy_rooms = [one.workspace_id for one in pipelines.value or () if one.workspace_id in names]
+link_key, room_key = "new_connection_link", "new_connection_room"
+
+copied = connection_copy.copying(copied_id)
+connection_copy.prefill(copied)
+error = view.last_error(view.FORM, state)
+form = live.drawn_form(view.FORM)
+connector = view.connector()
 
 
-def key_of(field: str) -> str:
-    """Widget key of a field of this form."""
-    return session.form_key(_FORM, field)
+def save(corrected: dict[str, str] | None = None, *, tested: bool = True) -> None:
+    """Save what is typed, with a correction if one was taken."""
+    room_id = st.session_state.get(room_key) if st.session_state.get(link_key) else None
+    link_to = next((room for room in rooms.value or () if room.workspace_id == room_id), None)
+    act = Act.CREATED if copied.copy is None else Act.DUPLICATED
+    view.save(form, link_to=link_to, act=act, tested=tested, corrected=corrected)
 
 
 def fill_in_sample() -> None:
     """Put the workshop's name and link into the fields before they are drawn."""
-    st.session_state[key_of("name")] = strings.WORKSHOP_CONNECTION
-    st.session_state[key_of("url")] = urljoin(place.url, strings.WORKSHOP_SAMPLE_PATH)
+    view.fill_in(strings.WORKSHOP_CONNECTION, urljoin(place.url, strings.WORKSHOP_SAMPLE_PATH))
 
 
-page_header("New connection", "Nothing you type is stored until you save it.")
-state = live.form_state(_FORM)
-if state.done is not None:
-    st.switch_page(page_file("connections"), query_params={"connection": state.done.result})
-
-rooms = live.read(current.catalog.workspaces(who)).value or ()
-pipelines = live.read(current.catalog.pipelines(who)).value or ()
-names = labels(rooms)
-busy_rooms = [one.workspace_id for one in pipelines if one.workspace_id in names]
-
-form = live.drawn_form(_FORM)
-links_key, room_key = "new_connection_link", "new_connection_room"
-connector = registry.CONNECTORS[0]
-fields = [
-    FieldSpec(one.key, one.label, one.help, one.example, one.kind, one.choices, one.shown_when)
-    for one in connector.fields()
-]
-field_keys = [spec.key for spec in fields]
-
-
-def save(corrected: dict[str, str] | None = None) -> None:
-    """Save what is typed, with a correction if one was taken."""
-    # Read where it is kept: a click can come together with the last change.
-    kept = {field: str(st.session_state.get(key_of(field)) or "") for field in field_keys}
-    typed = {field: Secret(text) for field, text in {**kept, **(corrected or {})}.items()}
-    name = str(st.session_state.get(key_of("name")) or "").strip()
-    room_id = st.session_state.get(room_key) if st.session_state.get(links_key) else None
-    link_to = next((room for room in rooms if room.workspace_id == room_id), None)
-    live.submit(
-        lambda: current.connections.create(
-            who,
-            name=name,
-            connection_type=connector.type_names[0],
-            fields=typed,
-            link_to=link_to,
-        ),
-        doing=f"Saving {name}" if name else "Saving the connection",
-        once="new_connection",
-        form=form,
-    )
-
-
-def cancel() -> None:
-    """Forget what is typed and go back."""
-    session.renew_form(_FORM)
-    session.go_to("connections")
-
-
-left, right = st.columns([1.65, 1], gap="large")
-with left:
-    st.markdown(f"**{md(connector.title)}**")
-    name_field(state.error_at("name"), key=key_of("name"))
-    type_fields(fields, state.error, key_of=key_of, on_correct=save)
-    if (rest := state.error_elsewhere("name", *field_keys)) is not None:
-        field_error(rest.message, rest.hint)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Saving…" if state.is_busy else "Save",
-            type="primary",
-            disabled=state.is_busy,
-            key="new_connection_save",
-            on_click=save,
+def draw() -> None:
+    """Draw the form, and beside it the test and what follows saving."""
+    left, right = st.columns([1.65, 1], gap="large")
+    with left:
+        if copied_id:
+            copied_note(copied.name, left_out=copied.left_out, lost=copied.lost)
+        type_choice(view.kinds(), key=view.key_of("kind"))
+        name_error = error if error is not None and error.field == "name" else None
+        name_field(name_error, key=view.key_of("name"), on_open=view.taken_by(listed))
+        if view.kind() == view.CUSTOM:
+            custom_fields(
+                error,
+                key_of=view.key_of,
+                types_in_use=view.types_in_use(listed),
+                known_type=view.known_type(),
+                on_known=view.use_known_type,
+                trouble=json_trouble(view.typed("details"), wants_object=True),
+                example=connector.fields()[0].example,
+            )
+        else:
+            type_fields(
+                connector.fields(),
+                error,
+                key_of=view.key_of,
+                bound=view.bound(),
+                correction="Save it as" if state.error is not None else "Test it as",
+                on_correct=save if state.error is not None else view.start_test,
+            )
+        if (rest := view.error_elsewhere(error, connector)) is not None:
+            field_error(rest.message, rest.hint)
+        form_actions(
+            Actions(
+                page="new_connection",
+                save="Test and save" if connector.can_fetch else "Save",
+                saving="Saving…",
+                is_busy=state.is_busy,
+                why_no_test=view.why_no_test(view.FORM, connector),
+                untested="Save without testing" if isinstance(error, FetchFailed) else "",
+                on_save=save,
+                on_test=view.start_test,
+                on_save_untested=lambda: save(tested=False),
+                on_cancel=view.cancel,
+            )
         )
-        st.button("Cancel", type="tertiary", key="new_connection_cancel", on_click=cancel)
-with right, st.container(border=True, key="new_connection_after"):
-    st.markdown("**After saving**")
-    if names:
-        link = st.toggle("Link it right away", value=True, key=links_key)
-        ids = list(names)
-        st.selectbox(
-            "Workspace",
-            ids,
-            index=ids.index(busy_rooms[0]) if busy_rooms else 0,
-            format_func=lambda one: names[one],
-            help=strings.WORKSPACE,
-            disabled=not link,
-            key=room_key,
+    with right:
+        if connector.can_fetch:
+            testing.panel(view.FORM)
+        after_saving(
+            None if rooms.is_first or pipelines.is_first else names,
+            room_id=busy_rooms[0] if busy_rooms else None,
+            link_key=link_key,
+            room_key=room_key,
+            explanation=strings.WORKSPACE,
+            about=strings.CONNECTION,
+            on_sample=fill_in_sample if place.url and place.is_sandbox and not copied_id else None,
         )
-    else:
-        st.markdown(":small[:gray[You can link it to a workspace once there is one.]]")
-    st.markdown(f":small[:gray[{md(strings.CONNECTION)}]]")
-    if place.is_sandbox and place.url:
-        st.markdown("**No link at hand?**")
-        st.button(
-            "Fill in the workshop's sample",
-            icon=":material/auto_fix_high:",
-            on_click=fill_in_sample,
-            key="new_connection_sample",
-        )
+
+
+if copied.awaited is not None:
+    loading.skeleton("the connection to copy", copied.awaited, height=380)
+else:
+    draw()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, Field
 
+from dashboard.connectors.address_finding import address_at
 from dashboard.connectors.base import FetchedTable, FormField, TestResult, form_field, staged
 from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.connectors.describing import plain, set_or_not
 from dashboard.connectors.outbound import Outbound, Progress, Stage
 from dashboard.domain.connection import Description
+from dashboard.domain.detail_tree import Path
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import SecretDetails
 
@@ -66,6 +68,21 @@ class CustomConnector:
         if not isinstance(details, dict):
             raise _invalid("The details are a JSON object: names and values between { and }.")
         return details
+
+    def check(self, details: Any, touched: Collection[str]) -> None:  # noqa: ANN401 - any JSON value
+        """Let everything pass: nobody here knows the type's rules."""
+
+    def address_in(self, path: Path, value: object) -> str | None:
+        """Return the address that a leaf names by its form or by its key's name."""
+        return address_at(path, value)
+
+    def may_show(self, path: Path, value: object) -> bool:  # noqa: ARG002 - the protocol's parameters
+        """Return False: all of it is secret."""
+        return False
+
+    def is_free(self, path: Path) -> bool:  # noqa: ARG002 - the protocol's parameter
+        """Return False: anything may be a secret that is sent to the address."""
+        return False
 
     def test(
         self,

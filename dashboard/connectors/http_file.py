@@ -7,12 +7,13 @@ them too. Older connections keep the whole link under `host`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from dashboard.connectors.address_finding import whole
 from dashboard.connectors.base import FetchedTable, FormField, TestResult, form_field, staged
 from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.connectors.describing import (
@@ -25,6 +26,9 @@ from dashboard.connectors.describing import (
 from dashboard.connectors.http_form import (
     AUTO,
     SECRET_KEYS,
+    bare_token,
+    check_stored_headers,
+    check_stored_sign_in,
     revealed,
     text_of,
     validated_headers,
@@ -35,6 +39,7 @@ from dashboard.connectors.outbound import Limits, Outbound, Progress, SignIn, St
 from dashboard.connectors.outbound.link import basic_auth
 from dashboard.connectors.table_formats import TableFormat, read_table
 from dashboard.domain.connection import Description, DetailPart
+from dashboard.domain.detail_tree import Path
 from dashboard.domain.table import ColumnFacts
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import Secret, SecretDetails
@@ -148,23 +153,62 @@ class HttpFileConnector:
         """
         typed = {key: revealed(value) for key, value in values.items()}
         link_key = "host" if not holds_something(typed.get("url")) and typed.get("host") else "url"
-        link = text_of(typed, link_key)
-        details: dict[str, Any] = {
-            link_key: link.strip()
-            if link_key == "host" and shown_link(link, may_lack_scheme=True)
-            else checked_link(link, field=link_key)
-        }
-        chosen = text_of(typed, "format") or AUTO
-        if chosen != AUTO:
-            kind = TableFormat.named(chosen)
-            if kind is None:
-                raise InvalidInput("Choose one of the formats.", field="format")
+        details: dict[str, Any] = {link_key: _checked_link(typed, link_key)}
+        kind = _checked_format(typed)
+        if kind is not None:
             details["format"] = kind.value
         details |= validated_sign_in(typed)
         headers = validated_headers(typed.get("headers"))
         if headers:
             details["headers"] = headers
         return details
+
+    def check(self, details: Any, touched: Collection[str]) -> None:  # noqa: ANN401 - any JSON value
+        """Hold the touched keys against the rules of `validate`; unknown keys are anybody's.
+
+        Raises
+        ------
+        InvalidInput
+            With the field; a broken link comes with a `suggestion`.
+        """
+        if not isinstance(details, Mapping):
+            raise InvalidInput("The details of this type are a group.", field="details")
+        touched_links = [key for key in _LINK_KEYS if key in touched]
+        if touched_links and not any(holds_something(details.get(key)) for key in _LINK_KEYS):
+            raise InvalidInput("Enter the link of the file.", field=touched_links[0])
+        for key in touched_links:
+            if holds_something(details.get(key)):
+                _checked_link(details, key)
+        if "format" in touched:
+            _checked_format(details)
+        check_stored_sign_in(details, touched)
+        if "headers" in touched:
+            check_stored_headers(details.get("headers"))
+
+    def address_in(self, path: Path, value: object) -> str | None:
+        """Return the origin of the link, or all of a text there that is no link."""
+        if len(path) != 1 or path[0] not in _LINK_KEYS:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            return None
+        link = shown_link(value, may_lack_scheme=path[0] == "host")
+        return whole(value) if link is None else link.origin
+
+    def may_show(self, path: Path, value: object) -> bool:
+        """Whether it is a known format, or a link that is no more than host and data file."""
+        if path == ("format",):
+            return TableFormat.named(value) is not None
+        if len(path) != 1 or path[0] not in _LINK_KEYS or not isinstance(value, str):
+            return False
+        link = shown_link(value, may_lack_scheme=path[0] == "host")
+        # The parts say nothing of a fragment, nor of a query that is empty.
+        if link is None or "#" in value or "?" in value:
+            return False
+        return all(part.value is not None for part in link_parts("", link))
+
+    def is_free(self, path: Path) -> bool:
+        """Whether it is the format, which is sent nowhere."""
+        return path == ("format",)
 
     def test(
         self, details: SecretDetails, *, outbound: Outbound, progress: Progress | None = None
@@ -233,6 +277,23 @@ def _read(
     )
 
 
+def _checked_link(values: Mapping[str, Any], key: str) -> str:
+    """Return the link under `key` as it is to be stored. Raises InvalidInput."""
+    text = text_of(values, key)
+    if key == "host" and shown_link(text, may_lack_scheme=True):
+        return text.strip()
+    return checked_link(text, field=key)
+
+
+def _checked_format(values: Mapping[str, Any]) -> TableFormat | None:
+    """Return the chosen format, or None to recognise it. Raises InvalidInput."""
+    chosen = text_of(values, "format") or AUTO
+    kind = TableFormat.named(chosen)
+    if kind is None and chosen != AUTO:
+        raise InvalidInput("Choose one of the formats.", field="format")
+    return kind
+
+
 def _with_test_words(failure: FetchFailed, progress: Progress) -> FetchFailed:
     is_slow = failure.cause_code == FetchCause.TIMED_OUT and progress.current is Stage.READ
     if not is_slow:
@@ -276,7 +337,7 @@ def _sign_in(details: Mapping[Any, Any]) -> SignIn | None:
                 hint="Replace the token.",
                 field="token",
             )
-        return SignIn(Secret(f"Bearer {token.strip()}"), "token", "token")
+        return SignIn(Secret(f"Bearer {bare_token(token)}"), "token", "token")
     if isinstance(user, str) and isinstance(password, str) and (user or password):
         return SignIn(Secret(basic_auth(user, password)), "user name and password", "password")
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from dashboard.connectors.describing import holds_something
@@ -54,7 +54,7 @@ def validated_sign_in(values: Mapping[str, Any]) -> dict[str, str]:
         return {"username": user, "password": password}
     if kind != "bearer":
         raise InvalidInput("Choose one of the sign-ins.", field="sign_in")
-    token = token.strip().removeprefix("Bearer ").strip()
+    token = bare_token(token)
     if not token:
         raise InvalidInput("Enter the token.", field="token")
     if not (token.isascii() and token.isprintable()) or " " in token:
@@ -63,6 +63,39 @@ def validated_sign_in(values: Mapping[str, Any]) -> dict[str, str]:
             field="token",
         )
     return {"token": token}
+
+
+def bare_token(text: str) -> str:
+    """Return a token without the word before it that a documentation page may show it with."""
+    return text.strip().removeprefix("Bearer ").strip()
+
+
+def check_stored_sign_in(details: Mapping[str, Any], touched: Collection[str]) -> None:
+    """Hold the sign-in in changed details against the rules, where the change reaches it.
+
+    Raises
+    ------
+    InvalidInput
+        At the field that is missing or cannot be sent.
+    """
+    given = {key: text_of(details, key) for key in SECRET_KEYS if key in touched}
+    if given.get("token"):
+        validated_sign_in({"token": given["token"], "sign_in": "bearer"})
+    if "username" in given or "password" in given:
+        pair = {key: text_of(details, key) for key in ("username", "password")}
+        if any(pair.values()):
+            validated_sign_in({**pair, "sign_in": "basic"})
+
+
+def check_stored_headers(given: object) -> None:
+    """Hold stored headers against the rules. Raises InvalidInput."""
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidInput("Headers are a group of names, each with its value.", field="headers")
+    if isinstance(given, Mapping) and any(
+        isinstance(one, Mapping | list) for one in given.values()
+    ):
+        raise InvalidInput("The value of a header is a text.", field="headers")
+    validated_headers(given)
 
 
 def validated_headers(given: object) -> dict[str, str]:

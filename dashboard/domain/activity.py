@@ -66,3 +66,21 @@ class Activity:
     fields: tuple[str, ...] = ()
     note: str = ""
     activity_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityFilter:
+    """Which entries are wanted; empty means all.
+
+    Parameters
+    ----------
+    words
+        Each must stand in the connection's name, the workspace's or the person's address.
+    connection_name
+        Exactly this connection: ids change with a replace, the name stays.
+    """
+
+    acts: tuple[Act, ...] = ()
+    results: tuple[ActResult, ...] = ()
+    words: str = ""
+    connection_name: str = ""

@@ -56,6 +56,9 @@ class Replacement:
         Why it is unfinished, in plain words.
     missing_ms
         How long the name was missing for other scripts, if it was.
+    settled
+        `OLD` or `NEW` where it is sure which of them stands under the name with all its links, so
+        that only the two copies are left to be deleted; None in between.
     """
 
     replacement_id: str
@@ -75,3 +78,4 @@ class Replacement:
     reason: str = ""
     ended_at: datetime | None = None
     missing_ms: float | None = None
+    settled: ReplaceState | None = ReplaceState.OLD

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from dashboard.domain.inference import RowTiming
+from dashboard.domain.table import TEXT_COLUMN
 
 
 class RunState(StrEnum):
@@ -45,6 +46,10 @@ class Run:
         What made the summaries, in the platform's words (the model version's image path).
     message
         Why it failed or paused, in plain words; empty otherwise.
+    title
+        The name its owner gave it; empty for its connection's.
+    text_column
+        The column of the table that is sent as the model's text.
     """
 
     run_id: str
@@ -70,6 +75,8 @@ class Run:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     message: str = ""
+    title: str = ""
+    text_column: str = TEXT_COLUMN
 
     @property
     def rows_left(self) -> int:
@@ -91,6 +98,8 @@ class RunRow:
         The engine's own `time` of the answer, UTC.
     error
         Why it failed, in plain words.
+    doubts
+        How many numbers and names of the summary are not in the input; None where nobody looked.
     """
 
     index: int
@@ -101,3 +110,4 @@ class RunRow:
     answered_at: datetime | None = None
     timing: RowTiming = field(default_factory=RowTiming)
     error: str = ""
+    doubts: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,39 +60,59 @@ FLAG_DEFAULTS = {
     "clean_up_tokenization_spaces": False,
 }
 _TEXT_TYPES = frozenset({"string", "large_string"})
+#: A flag column without any value is of the type `null`: the sender fills in its default.
+_FLAG_TYPES = frozenset({"bool", "null"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Whether a table can be sent to the summarizer, and if not, why.
 
-    `missing` and `wrong_type` are column names; `extra` are columns the model does not read, which
-    are left out of what is sent. A missing flag column is no misfit: the sender fills in
-    `FLAG_DEFAULTS`.
+    Parameters
+    ----------
+    missing, twice
+        Names of columns that the model reads and that are not there, or there twice.
+    wrong_type
+        Columns of another type than the model reads.
+    extra
+        Columns that the model does not read; they are left out of what is sent.
+    candidates
+        Columns of texts that could be sent in the place of a missing one.
     """
 
     missing: tuple[str, ...] = ()
-    wrong_type: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    wrong_type: tuple[ColumnFacts, ...] = ()
     extra: tuple[str, ...] = ()
+    candidates: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
-        """True when every column the model needs is there with a usable type."""
-        return not self.missing and not self.wrong_type
+        """True when every column the model needs is there once with a usable type."""
+        return not self.missing and not self.twice and not self.wrong_type
 
 
-def fit_of(columns: Iterable[ColumnFacts]) -> Fit:
+def fit_of(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> Fit:
     """Compare a table's columns with what the summarizer's model reads.
 
-    The text column must be there and hold text; a flag column, where there is one, must hold
-    booleans. A column of another type under one of these names is `wrong_type`.
+    The text column must be there and hold texts; a flag column, where there is one, must hold
+    booleans. A missing flag column is no misfit: the sender fills in `FLAG_DEFAULTS`.
+
+    Parameters
+    ----------
+    text_column
+        The column to be sent as the model's text.
     """
-    types = {column.name: column.type for column in columns}
-    wrong_type = [name for name in FLAG_COLUMNS if types.get(name, "bool") != "bool"]
-    if TEXT_COLUMN in types and types[TEXT_COLUMN] not in _TEXT_TYPES:
-        wrong_type.insert(0, TEXT_COLUMN)
+    names = [column.name for column in columns]
+    read = {text_column: _TEXT_TYPES, **dict.fromkeys(FLAG_COLUMNS, _FLAG_TYPES)}
     return Fit(
-        missing=() if TEXT_COLUMN in types else (TEXT_COLUMN,),
-        wrong_type=tuple(wrong_type),
-        extra=tuple(name for name in types if name not in (TEXT_COLUMN, *FLAG_COLUMNS)),
+        missing=() if text_column in names else (text_column,),
+        twice=tuple(name for name in read if names.count(name) > 1),
+        wrong_type=tuple(
+            one for one in columns if one.name in read and one.type not in read[one.name]
+        ),
+        extra=tuple(name for name in names if name not in read),
+        candidates=tuple(
+            one.name for one in columns if one.type in _TEXT_TYPES and one.name not in FLAG_COLUMNS
+        ),
     )

@@ -1,4 +1,4 @@
-"""Connections and workspaces through the SDK.
+"""Connections through the SDK.
 
 The SDK says nothing when deleting, unlinking and sometimes linking fails, so each of these reads
 again and compares before it says that it is done.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from dashboard.domain.connection import Connection
-from dashboard.domain.workspace import NAME_RULE, Workspace
 from dashboard.errors import AccessDenied, Conflict, DashboardError, InvalidInput, NotFound
 from dashboard.gateway import translate
 from dashboard.gateway.base import Describe
@@ -118,33 +117,6 @@ def unlink(session: Session, name: str, workspace_id: int, describe: Describe) -
     return translate.connection(get(session, name), describe)
 
 
-def create_workspace(session: Session, name: str) -> Workspace:
-    """Create a workspace and read it again."""
-    if not NAME_RULE.fullmatch(name):
-        raise InvalidInput(
-            "A workspace name holds ASCII letters, digits and dashes, starts with a letter, does "
-            "not end with a dash and has at most 63 characters.",
-            field="name",
-        )
-    try:
-        made = session.client.create_workspace(name)
-    except Exception as exc:  # noqa: BLE001 - the text is the same for every failure
-        error = translate_error(exc, session.wire, creating_workspace(name))
-    else:
-        for fields in session.sdk.list_workspaces(session.client):
-            if fields["id"] == made.id():
-                return translate.workspace(fields)
-        raise NotFound(f'The workspace "{name}" was made, but you cannot see it.')
-    if isinstance(error, InvalidInput) and _is_taken(session, name):
-        error = _taken(name)
-    raise error
-
-
-def creating_workspace(name: str) -> Doing:
-    """Say what `create_workspace` is about."""
-    return Doing("create the workspace", taken=_taken(name).message, field="name")
-
-
 def creating_connection(name: str) -> Doing:
     """Say what `create` is about."""
     taken = f'There is a connection "{name}" already. Choose another name.'
@@ -153,15 +125,6 @@ def creating_connection(name: str) -> Doing:
 
 def _reading(name: str) -> Doing:
     return Doing("read the connection", subject=f'connection "{name}"')
-
-
-def _taken(name: str) -> Conflict:
-    text = f'There is a workspace "{name}" already. Choose another name.'
-    return Conflict(text, field="name")
-
-
-def _is_taken(session: Session, name: str) -> bool:
-    return any(fields["name"] == name for fields in session.sdk.list_workspaces(session.client))
 
 
 def _not_done(status: int | None, text: str) -> DashboardError:

@@ -30,6 +30,7 @@ from dashboard.gateway import (
     inference,
     model_calls,
     pipeline_calls,
+    room_calls,
     translate,
 )
 from dashboard.gateway.base import Account, DeployedVersion, Describe, InferenceSession
@@ -321,19 +322,27 @@ class WallarooGateway:
         """See `PlatformGateway`."""
         return self._write(
             who,
-            connection_calls.creating_workspace(name),
-            lambda session: connection_calls.create_workspace(session, name),
+            room_calls.creating_workspace(name),
+            lambda session: room_calls.create_workspace(session, name),
         )
 
     def list_members(self, who: Identity, workspace_id: int) -> tuple[Member, ...]:
         """See `PlatformGateway`."""
-        raise NotImplementedError
+        return self._read(
+            who,
+            Doing("list the members", subject="such workspace"),
+            lambda session: room_calls.list_members(session, workspace_id),
+        )
 
     def add_member(
         self, who: Identity, *, workspace_id: int, email: str, role: MemberRole
     ) -> tuple[Member, ...]:
         """See `PlatformGateway`."""
-        raise NotImplementedError
+        return self._write(
+            who,
+            room_calls.ADDING_MEMBER,
+            lambda session: room_calls.add_member(session, workspace_id, email, role),
+        )
 
     def list_models(self, who: Identity, workspace_id: int) -> tuple[Model, ...]:
         """See `PlatformGateway`."""

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
-from dashboard.domain.activity import Act, Activity, ActResult
+from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
 from dashboard.domain.identity import Identity
-from dashboard.services.reads import Reads
+from dashboard.masking import REDACTOR
+from dashboard.services.reads import Query, Reads
+from dashboard.services.spreadsheet import safe_cell
+from dashboard.store.activity_records import ActivityRecords
 
 if TYPE_CHECKING:
     from dashboard.store.database import Store
 
+__all__ = ["ACTIVITY", "MOST_EXPORTED", "ActivityFilter", "ActivityLog", "ActivityPage"]
 
-@dataclass(frozen=True, slots=True)
-class ActivityFilter:
-    """Which entries are wanted; empty means all.
-
-    Parameters
-    ----------
-    words
-        Each must stand in the connection's name, the workspace's or the person's address.
-    connection_name
-        Exactly this connection: ids change with a replace, the name stays.
-    """
-
-    acts: tuple[Act, ...] = ()
-    results: tuple[ActResult, ...] = ()
-    words: str = ""
-    connection_name: str = ""
+ACTIVITY: Final = "activity"
+#: Entries in one exported file.
+MOST_EXPORTED: Final = 100_000
+KEPT_FOR: Final = timedelta(days=400)
+MOST_KEPT: Final = 200_000
+#: Entries between two looks at how long the log has become.
+_TIDIED_EVERY: Final = 500
+_FRESH_S: Final = 10.0
+_COLUMNS: Final = (
+    "time",
+    "person",
+    "act",
+    "result",
+    "connection",
+    "connection id",
+    "workspace",
+    "fields",
+    "note",
+)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +64,11 @@ class ActivityLog:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store = store
+        self._records = ActivityRecords(store)
         self._reads = reads
         self._now = now
+        self._lock = threading.Lock()
+        self._noted = 0
 
     def note(  # noqa: PLR0913 - an entry's parts, by keyword
         self,
@@ -68,8 +83,115 @@ class ActivityLog:
         note: str = "",
     ) -> None:
         """Add an entry. Never raises: what happened has happened, noted or not."""
-        raise NotImplementedError
+        try:
+            entry = Activity(
+                at=self._now(),
+                who_id=who.user_id,
+                who=who.email,
+                act=act,
+                result=result,
+                connection_id=connection_id,
+                connection_name=connection_name,
+                workspace=workspace,
+                fields=tuple(fields),
+                note=REDACTOR.redact(note),
+            )
+            self._records.insert(entry)
+            self._tidy_now_and_then()
+        except Exception as exc:  # noqa: BLE001 - the deed is done; its record must not undo it
+            # No traceback: what an unforeseen exception quotes may be names.
+            _LOG.warning("an entry of the activity log was not written: %s", type(exc).__name__)
+        self._reads.invalidate_for_all(ACTIVITY)
 
     def page(self, wanted: ActivityFilter, *, offset: int = 0, limit: int = 50) -> ActivityPage:
-        """Return some of the wanted entries."""
-        raise NotImplementedError
+        """Return some of the wanted entries.
+
+        Raises
+        ------
+        DashboardError
+            The store cannot be read.
+        """
+        return ActivityPage(*self._records.page(wanted, offset=offset, limit=limit))
+
+    def query(
+        self, who: Identity, wanted: ActivityFilter, *, offset: int = 0, limit: int = 50
+    ) -> Query[ActivityPage]:
+        """Read some of the wanted entries for a page."""
+        return Query(
+            (who.key, ACTIVITY, wanted, offset, limit),
+            lambda: self.page(wanted, offset=offset, limit=limit),
+            fresh_s=_FRESH_S,
+        )
+
+    def csv_text(self, wanted: ActivityFilter) -> str:
+        """Return the newest `MOST_EXPORTED` of the wanted entries as CSV, times in UTC.
+
+        No cell is taken for a formula. Where entries are left out, the last row says so.
+
+        Raises
+        ------
+        DashboardError
+            The store cannot be read.
+        """
+        found = self.page(wanted, limit=MOST_EXPORTED)
+        text = io.StringIO()
+        # All in quotes: what separates cells differs between countries, names may hold any of it.
+        rows = csv.writer(text, quoting=csv.QUOTE_ALL)
+        rows.writerow(_COLUMNS)
+        rows.writerows([safe_cell(cell) for cell in _cells(entry)] for entry in found.entries)
+        left_out = _left_out(found)
+        if left_out:
+            rows.writerow([*[""] * (len(_COLUMNS) - 1), left_out])
+        return text.getvalue()
+
+    def json_text(self, wanted: ActivityFilter) -> str:
+        """Return the newest `MOST_EXPORTED` of the wanted entries as JSON, times in UTC.
+
+        An object with `entries`, `total` (how many are wanted in all) and `left_out`, a sentence
+        where the file does not hold all of them.
+
+        Raises
+        ------
+        DashboardError
+            The store cannot be read.
+        """
+        found = self.page(wanted, limit=MOST_EXPORTED)
+        entries = [_as_json(entry) for entry in found.entries]
+        told = {"total": found.total, "left_out": _left_out(found), "entries": entries}
+        return json.dumps(told, ensure_ascii=False, indent=1)
+
+    def _tidy_now_and_then(self) -> None:
+        with self._lock:
+            is_due = self._noted % _TIDIED_EVERY == 0
+            self._noted += 1
+        if is_due:
+            self._records.drop(before=self._now() - KEPT_FOR, beyond=MOST_KEPT)
+
+
+def _cells(entry: Activity) -> tuple[str, ...]:
+    return (
+        _time(entry),
+        entry.who,
+        entry.act.value,
+        entry.result.value,
+        entry.connection_name,
+        entry.connection_id,
+        entry.workspace,
+        ", ".join(entry.fields),
+        entry.note,
+    )
+
+
+def _as_json(entry: Activity) -> dict[str, object]:
+    cells = dict(zip(_COLUMNS, _cells(entry), strict=True))
+    return {**cells, "fields": list(entry.fields)}
+
+
+def _time(entry: Activity) -> str:
+    return entry.at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _left_out(found: ActivityPage) -> str:
+    if found.total <= len(found.entries):
+        return ""
+    return f"These are the newest {len(found.entries):,} of {found.total:,} entries."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 from dashboard.domain.connection import Connection
+from dashboard.domain.connection_list import ConnectionIndex
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import Model
 from dashboard.domain.pipeline import Deployment, Pipeline
@@ -23,18 +24,46 @@ DEPLOYMENTS = "deployments"
 
 _LIST_FRESH_S = 10.0
 
+#: Of so many people the index of their list is kept; those of the others are made anew.
+_MOST_INDEXES = 16
+
 
 class Catalog:
     """Builds the queries. `gateway` gives the platform, waiting until it is there."""
 
     def __init__(self, gateway: GatewayOf) -> None:
         self._gateway = gateway
+        self._indexes: dict[str, ConnectionIndex] = {}
 
     def connections(self, who: Identity) -> Query[tuple[Connection, ...]]:
         """All connections of the platform, oldest first, without details."""
-        return Query(
-            (who.key, CONNECTIONS), lambda: self._gateway().list_connections(who), _LIST_FRESH_S
-        )
+
+        def load() -> tuple[Connection, ...]:
+            listed = self._gateway().list_connections(who)
+            # Here and not when the page is drawn: it takes 0.1 s for ten thousand.
+            known = self._indexes.get(who.key)
+            self._keep(who, ConnectionIndex(listed, known.hidden if known is not None else ()))
+            return listed
+
+        return Query((who.key, CONNECTIONS), load, _LIST_FRESH_S)
+
+    def index_of(
+        self, who: Identity, connections: Sequence[Connection], hidden: Collection[str] = ()
+    ) -> ConnectionIndex:
+        """Return the index of a list of `connections`, without those of the names `hidden`.
+
+        That of the list read last is there already; it belongs to this person alone.
+        """
+        known = self._indexes.get(who.key)
+        if known is None or known.source is not connections or known.hidden != frozenset(hidden):
+            known = ConnectionIndex(connections, hidden)
+            self._keep(who, known)
+        return known
+
+    def _keep(self, who: Identity, index: ConnectionIndex) -> None:
+        self._indexes[who.key] = index
+        while len(self._indexes) > _MOST_INDEXES:
+            self._indexes.pop(next(iter(self._indexes)), None)
 
     def linked_connections(self, who: Identity, workspace_id: int) -> Query[tuple[Connection, ...]]:
         """Return the connections linked to one workspace, by its own list."""

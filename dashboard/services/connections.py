@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dashboard.connectors import registry
-from dashboard.domain.activity import Act
+from dashboard.connectors.causes import FetchCause
+from dashboard.domain.activity import Act, ActResult
 from dashboard.domain.connection import Connection
+from dashboard.domain.detail_tree import leaves_of
 from dashboard.domain.identity import Identity
 from dashboard.domain.workspace import Workspace
-from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound
-from dashboard.masking import Secret
+from dashboard.errors import Conflict, DashboardError, FetchFailed, InvalidInput, NotFound
+from dashboard.masking import Secret, SecretDetails
 from dashboard.services import catalog
 from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.checks import Checks
 from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.jobs import Outcome
+from dashboard.services.many import number, to_each
 from dashboard.services.reads import Reads
 from dashboard.services.story import CREATED_MARK
 from dashboard.store.marks import Marks
+
+#: Names of details in one entry of the activity log.
+_MOST_NAMES: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,20 @@ class LinkChange:
     connection: Connection
     room: Workspace
     link: bool
+
+    @property
+    def words(self) -> str:
+        """What it joins or parts: `press-releases to press-desk`."""
+        return f"{self.connection.name} {'to' if self.link else 'from'} {self.room.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """A connection to be made, with its details as they are to be stored."""
+
+    name: str
+    type: str
+    details: SecretDetails
 
 
 class Connections:
@@ -52,7 +74,7 @@ class Connections:
         self._checks = checks
         self._activity = activity
 
-    def create(
+    def create(  # noqa: PLR0913 - what is typed and what becomes of it, by keyword
         self,
         who: Identity,
         *,
@@ -82,81 +104,130 @@ class Connections:
         """
         check_name(name)
         connector = registry.connector_for(connection_type)
-        details = connector.validate({key: secret.reveal() for key, secret in fields.items()})
-        gateway = self._gateway()
+        clear = connector.validate({key: secret.reveal() for key, secret in fields.items()})
+        draft = NewConnection(name, connection_type, Secret(clear))
+        return self.save(who, draft, link_to=link_to, test_id=test_id, act=act)
+
+    def save(
+        self,
+        who: Identity,
+        draft: NewConnection,
+        *,
+        link_to: Workspace | None = None,
+        test_id: str = "",
+        act: Act = Act.CREATED,
+    ) -> Outcome:
+        """As `create`, with details that are ready to be stored."""
         try:
-            made = gateway.create_connection(
-                who, name=name, connection_type=connection_type, details=Secret(details)
-            )
-            self._marks.put(CREATED_MARK, name)
-            told = f"Saved {name}."
-            if link_to is not None:
-                told = self._link_new(who, name, link_to)
+            made = self._save(who, draft, test_id, act)
+        except DashboardError as exc:
+            if not _was_cancelled(exc):
+                self._note(who, act, name=draft.name, error=exc, fields=_names(draft))
+            raise
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        return Outcome(told, result=made.connection_id)
+        if link_to is not None:
+            return self._link_new(who, made, link_to)
+        return Outcome(f"Saved {made.name}.", result=made.connection_id)
 
-    def _link_new(self, who: Identity, name: str, room: Workspace) -> str:
+    def _save(self, who: Identity, draft: NewConnection, test_id: str, act: Act) -> Connection:
+        gateway = self._gateway()
+        # Before the test: a source need not be asked for something that cannot be saved.
+        self._require_free(who, draft.name)
+        result = None
+        if test_id and registry.can_fetch(draft.type):
+            result = self._tests.run(who, test_id, draft.type, draft.details)
+            if result.failure is not None:
+                raise result.failure
+        made = gateway.create_connection(
+            who, name=draft.name, connection_type=draft.type, details=draft.details
+        )
+        if result is not None:
+            self._checks.note_test(made.connection_id, result)
+        self._marks.put(CREATED_MARK, made.name)
+        self._note(who, act, name=made.name, id_=made.connection_id, fields=_names(draft))
+        return made
+
+    def _require_free(self, who: Identity, name: str) -> None:
+        with contextlib.suppress(NotFound):
+            self._gateway().get_connection(who, name)
+            raise Conflict(
+                f"A connection called {name} exists already.",
+                hint="Choose another name, or open that one.",
+                field="name",
+            )
+
+    def _link_new(self, who: Identity, made: Connection, room: Workspace) -> Outcome:
         # It is saved by now, whatever becomes of the link: that must not look like a failure.
         try:
-            self._gateway().link_connection(who, name=name, workspace_id=room.workspace_id)
+            self._change_link(who, LinkChange(made, room, link=True))
         except DashboardError as exc:
-            return f"Saved {name}. It could not be linked to {room.name}: {exc.message}"
-        return f"Saved {name} and linked it to {room.name}."
+            told = f"Saved {made.name}. It could not be linked to {room.name}: {exc.message}"
+            return Outcome(told, result=made.connection_id, is_partial=True)
+        finally:
+            self._reads.invalidate(who.key, catalog.CONNECTIONS)
+        told = f"Saved {made.name} and linked it to {room.name}."
+        return Outcome(told, result=made.connection_id)
 
     def change_links(self, who: Identity, changes: Sequence[LinkChange]) -> Outcome:
         """Make and take away links one after the other, each confirmed by a re-read.
 
         One that fails does not stop the others; the outcome tells what really happened.
+
+        Raises
+        ------
+        DashboardError
+            None of them could be made or taken away.
         """
-        raise NotImplementedError
+        unchanged: set[str] = set()
 
-    def delete_all(self, who: Identity, connections: Sequence[Connection]) -> Outcome:
-        """Delete several, each as `delete` does; the outcome tells what really happened."""
-        raise NotImplementedError
+        def change_one(change: LinkChange) -> None:
+            self._require_unchanged(who, change.connection, unchanged)
+            self._change_link(who, change)
 
-    def set_links(
-        self,
-        who: Identity,
-        name: str,
-        *,
-        link: Sequence[Workspace],
-        unlink: Sequence[Workspace],
-    ) -> Outcome:
-        """Link to and unlink from workspaces, one after the other."""
-        gateway = self._gateway()
-        told: list[str] = []
         try:
-            for room in link:
-                gateway.link_connection(who, name=name, workspace_id=room.workspace_id)
-                told.append(f"linked to {room.name}")
-            for room in unlink:
-                gateway.unlink_connection(who, name=name, workspace_id=room.workspace_id)
-                told.append(f"unlinked from {room.name}")
+            tally = to_each(changes, change_one)
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        return Outcome(f"{name}: {', '.join(told)}." if told else f"{name}: nothing to change.")
+        if len(changes) == 1 and tally.done:
+            return Outcome(f"{'Linked' if changes[0].link else 'Unlinked'} {changes[0].words}.")
+        linked = sum(change.link for change in tally.done)
+        unlinked = len(tally.done) - linked
+        parts = [f"{number(linked, 'link')} made"] if linked else []
+        parts += [f"{number(unlinked, 'link')} taken away"] if unlinked else []
+        made = all(change.link for change, _error in tally.troubles)
+        return tally.told(
+            ", ".join(parts),
+            not_done="could not be made" if made else "could not be changed",
+            words=lambda change: change.words,
+        )
 
-    def set_members(
-        self,
-        who: Identity,
-        room: Workspace,
-        *,
-        link: Sequence[Connection],
-        unlink: Sequence[Connection],
-    ) -> Outcome:
-        """Link connections to a workspace and unlink others from it, one after the other."""
+    def _change_link(self, who: Identity, change: LinkChange) -> None:
         gateway = self._gateway()
+        act = Act.LINKED if change.link else Act.UNLINKED
+        call = gateway.link_connection if change.link else gateway.unlink_connection
+        name, id_ = change.connection.name, change.connection.connection_id
+        room = change.room
         try:
-            for one in link:
-                gateway.link_connection(who, name=one.name, workspace_id=room.workspace_id)
-            for one in unlink:
-                gateway.unlink_connection(who, name=one.name, workspace_id=room.workspace_id)
-        finally:
-            self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        told = [f"{len(link)} linked"] if link else []
-        told += [f"{len(unlink)} unlinked"] if unlink else []
-        return Outcome(f"{room.name}: {', '.join(told) or 'nothing to change'}.")
+            call(who, name=name, workspace_id=room.workspace_id)
+        except DashboardError as exc:
+            self._note(who, act, name=name, id_=id_, workspace=room.name, error=exc)
+            raise
+        self._note(who, act, name=name, id_=id_, workspace=room.name)
+
+    def _require_unchanged(self, who: Identity, seen: Connection, unchanged: set[str]) -> None:
+        """See, once for each, that a name still stands for the connection that was shown."""
+        if seen.connection_id in unchanged:
+            return
+        now_id = None
+        with contextlib.suppress(NotFound):
+            now_id = self._gateway().get_connection(who, seen.name).connection_id
+        if now_id != seen.connection_id:
+            raise Conflict(
+                f"{seen.name} was replaced or deleted meanwhile.",
+                hint="Look for it in the list of connections.",
+            )
+        unchanged.add(seen.connection_id)
 
     def delete(self, who: Identity, connection: Connection) -> Outcome:
         """Delete a connection, unless it is not the one that was shown.
@@ -166,20 +237,89 @@ class Connections:
         Conflict
             If somebody replaced it meanwhile: its id differs.
         """
-        gateway = self._gateway()
+        if self._delete(who, connection):
+            return Outcome(f"Deleted {connection.name}.")
+        return Outcome(f"{connection.name} was deleted already.")
+
+    def delete_all(self, who: Identity, connections: Sequence[Connection]) -> Outcome:
+        """Delete several, each as `delete` does; the outcome tells what really happened.
+
+        Raises
+        ------
+        DashboardError
+            None of them could be deleted.
+        """
+        if len(connections) == 1:
+            return self.delete(who, connections[0])
+        gone: list[Connection] = []
+
+        def delete_one(connection: Connection) -> None:
+            if not self._delete(who, connection):
+                gone.append(connection)
+
+        tally = to_each(connections, delete_one)
+        deleted = len(tally.done) - len(gone)
+        parts = [f"{number(deleted, 'connection')} deleted"] if deleted else []
+        if gone:
+            parts.append(f"{len(gone):,} {'was' if len(gone) == 1 else 'were'} deleted already")
+        return tally.told(
+            ", ".join(parts), not_done="could not be deleted", words=lambda one: one.name
+        )
+
+    def _delete(self, who: Identity, connection: Connection) -> bool:
+        """Delete one; False if it was gone already."""
+        name, id_ = connection.name, connection.connection_id
         try:
-            present = gateway.get_connection(who, connection.name)
-            if present.connection_id != connection.connection_id:
-                raise Conflict(
-                    f"{connection.name} was replaced meanwhile. Nothing was deleted.",
-                    hint="Open it again and look at it before you delete it.",
-                )
-            gateway.delete_connection(who, connection.name)
+            self._gateway().delete_connection(who, name, connection_id=id_)
         except NotFound:
-            return Outcome(f"{connection.name} was deleted already.")
+            self._checks.forget(id_)
+            return False
+        except DashboardError as exc:
+            self._note(who, Act.DELETED, name=name, id_=id_, error=exc)
+            raise
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        return Outcome(f"Deleted {connection.name}.")
+        self._checks.forget(id_)
+        self._note(who, Act.DELETED, name=name, id_=id_)
+        return True
+
+    def _note(  # noqa: PLR0913 - an entry's parts, by keyword
+        self,
+        who: Identity,
+        act: Act,
+        *,
+        name: str,
+        id_: str = "",
+        workspace: str = "",
+        fields: Sequence[str] = (),
+        error: DashboardError | None = None,
+    ) -> None:
+        self._activity.note(
+            who,
+            act,
+            result=ActResult.DONE if error is None else ActResult.FAILED,
+            connection_id=id_,
+            connection_name=name,
+            workspace=workspace,
+            fields=fields,
+            note="" if error is None else error.message,
+        )
+
+
+def field_names(details: object) -> tuple[str, ...]:
+    """Return the names of the details that are set, the first of them where they are many."""
+    names = [leaf.label for leaf in leaves_of(details) if leaf.is_set]
+    if len(names) > _MOST_NAMES:
+        names[_MOST_NAMES:] = [f"and {len(names) - _MOST_NAMES} more"]
+    return tuple(names)
+
+
+def _names(draft: NewConnection) -> tuple[str, ...]:
+    return field_names(draft.details.reveal())
+
+
+def _was_cancelled(error: DashboardError) -> bool:
+    return isinstance(error, FetchFailed) and error.cause_code == FetchCause.CANCELLED
 
 
 def check_name(name: str) -> None:

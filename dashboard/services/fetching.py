@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dashboard.connectors import registry
+from dashboard.connectors.base import FetchedTable
 from dashboard.connectors.outbound import Outbound
+from dashboard.domain.activity import Act, ActResult
+from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.domain.reading import word_count
 from dashboard.domain.table import TEXT_COLUMN, Passport
 from dashboard.domain.workspace import Workspace
-from dashboard.errors import NotFound
+from dashboard.errors import FetchFailed, NotFound
+from dashboard.masking import SecretDetails
 from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.checks import Checks
@@ -72,7 +77,7 @@ class Fetching:
                 hint="Choose another one, or link it again.",
             )
         connection, details = gateway.read_details(who, name)
-        fetched = registry.connector_for(connection.type).fetch(details, outbound=self._outbound())
+        fetched = self._fetch(who, connection, workspace, details)
         draft = Passport(
             table_id="",
             connection_name=name,
@@ -87,8 +92,51 @@ class Fetching:
             longest_text_words=_longest_text_words(fetched.table),
         )
         passport = self._tables.save(who, draft, fetched.table)
+        self._note(who, connection, workspace)
         rows = "row" if passport.rows == 1 else "rows"
         return Outcome(f"Fetched {passport.rows:,} {rows} from {name}.", result=passport.table_id)
+
+    def _fetch(
+        self, who: Identity, connection: Connection, workspace: Workspace, details: SecretDetails
+    ) -> FetchedTable:
+        """Fetch, and keep how it went as the connection's health."""
+        began_at = time.monotonic()
+        connector = registry.connector_for(connection.type)
+        try:
+            fetched = connector.fetch(details, outbound=self._outbound())
+        except FetchFailed as failure:
+            if connector.can_fetch:
+                self._checks.note_use(
+                    connection.connection_id,
+                    failure=failure,
+                    total_ms=(time.monotonic() - began_at) * 1000,
+                )
+            self._note(who, connection, workspace, failure)
+            raise
+        self._checks.note_use(
+            connection.connection_id,
+            total_ms=fetched.fetch_ms,
+            format=fetched.format,
+            rows=fetched.table.num_rows,
+        )
+        return fetched
+
+    def _note(
+        self,
+        who: Identity,
+        connection: Connection,
+        workspace: Workspace,
+        failure: FetchFailed | None = None,
+    ) -> None:
+        self._activity.note(
+            who,
+            Act.FETCHED,
+            result=ActResult.DONE if failure is None else ActResult.FAILED,
+            connection_id=connection.connection_id,
+            connection_name=connection.name,
+            workspace=workspace.name,
+            note="" if failure is None else failure.message,
+        )
 
 
 def _longest_text_words(table: pa.Table) -> int | None:

@@ -40,10 +40,13 @@ class Outcome:
         One sentence, plain text; shown as a message.
     result
         A plain value for the page, such as an id; never a secret.
+    is_partial
+        Whether a part of it could not be done, as the message says.
     """
 
     message: str
     result: str = ""
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)

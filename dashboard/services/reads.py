@@ -19,6 +19,11 @@ from dashboard.errors import DashboardError, bare
 T = TypeVar("T")
 _KEPT_S = 3600.0
 
+#: What took long to read stays fresh for so many times as long, so that reading it again and again
+#: leaves the server free for clicks; up to a limit, or nobody else's changes would ever be seen.
+_FRESH_LOADS = 20
+_LONGEST_FRESH_S = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class Query(Generic[T]):
@@ -31,7 +36,7 @@ class Query(Generic[T]):
     load
         Reads it; called on a worker thread. May raise any `DashboardError`.
     fresh_s
-        Seconds for which a value needs no refresh.
+        Seconds for which a value needs no refresh; more if it takes long to read.
     """
 
     key: tuple[Hashable, ...]
@@ -53,6 +58,8 @@ class Read(Generic[T]):
         Why the last attempt failed; None after a success.
     is_loading
         Whether an attempt is under way; then `loading_s` is how long it has taken so far.
+    fresh_s
+        Seconds for which the value needs no refresh, given how long it took to read.
     """
 
     value: T | None
@@ -60,6 +67,7 @@ class Read(Generic[T]):
     error: DashboardError | None
     is_loading: bool
     loading_s: float
+    fresh_s: float = 0.0
 
     @property
     def is_first(self) -> bool:
@@ -74,6 +82,8 @@ class _Entry:
         self.value: Any = None  # whatever the query's load returns
         self.has_value = False
         self.read_at = 0.0
+        self.took_s = 0.0
+        self.is_out_of_date = False
         self.error: DashboardError | None = None
         self.failed_at = 0.0
         self.started_at: float | None = None
@@ -113,7 +123,7 @@ class Reads:
         entry = self._due(query, retry_s)
         if wait_s > 0 and not entry.has_value:
             entry.settled.wait(wait_s)
-        return self._snapshot(entry)
+        return self._snapshot(entry, query)
 
     def is_settled(self, key: tuple[Hashable, ...]) -> bool:
         """Whether no attempt is under way for `key`."""
@@ -123,19 +133,32 @@ class Reads:
 
     def invalidate(self, *prefix: Hashable) -> None:
         """Mark every key that begins with `prefix` as out of date; values stay to be shown."""
-        with self._lock:
-            self.generation += 1
-            for key, entry in self._entries.items():
-                if key[: len(prefix)] == prefix:
-                    entry.generation += 1
-                    entry.read_at = float("-inf")
-                    entry.failed_at = float("-inf")
+        self._make_due(prefix, place=0)
+
+    def invalidate_for_all(self, *listed: Hashable) -> None:
+        """As `invalidate`, for every person: for what the dashboard itself knows.
+
+        Parameters
+        ----------
+        listed
+            What follows the person's key: the name of the list, then arguments.
+        """
+        self._make_due(listed, place=1)
 
     def forget(self, *prefix: Hashable) -> None:
         """Drop every key that begins with `prefix`."""
         with self._lock:
             for key in [key for key in self._entries if key[: len(prefix)] == prefix]:
                 del self._entries[key]
+
+    def _make_due(self, part: tuple[Hashable, ...], *, place: int) -> None:
+        with self._lock:
+            self.generation += 1
+            for key, entry in self._entries.items():
+                if key[place : place + len(part)] == part:
+                    entry.generation += 1
+                    entry.is_out_of_date = True
+                    entry.failed_at = float("-inf")
 
     def _due(self, query: Query[T], retry_s: float) -> _Entry:
         now = self._clock()
@@ -145,8 +168,10 @@ class Reads:
             entry.used_at = now
             if entry.started_at is not None:
                 return entry
-            stale = not entry.has_value or now - entry.read_at > query.fresh_s
-            if not stale or (entry.error is not None and now - entry.failed_at < retry_s):
+            is_old = entry.is_out_of_date or now - entry.read_at > _fresh_s(query, entry)
+            if (entry.has_value and not is_old) or (
+                entry.error is not None and now - entry.failed_at < retry_s
+            ):
                 return entry
             entry.started_at = now
             entry.settled.clear()
@@ -185,18 +210,21 @@ class Reads:
     ) -> None:
         with self._lock:
             now = self._clock()
+            took_s = now - entry.started_at if entry.started_at is not None else 0.0
             entry.started_at = None
             entry.error = bare(error) if error is not None else None
             if error is None:
                 entry.value = value
                 entry.has_value = True
+                entry.read_at = now
+                entry.took_s = took_s
                 # Read before an invalidation: shown, but due again at once.
-                entry.read_at = now if generation == entry.generation else float("-inf")
+                entry.is_out_of_date = generation != entry.generation
             else:
                 entry.failed_at = now
             entry.settled.set()
 
-    def _snapshot(self, entry: _Entry) -> Read[Any]:
+    def _snapshot(self, entry: _Entry, query: Query[Any]) -> Read[Any]:
         with self._lock:
             now = self._clock()
             return Read(
@@ -205,4 +233,9 @@ class Reads:
                 error=entry.error,
                 is_loading=entry.started_at is not None,
                 loading_s=now - entry.started_at if entry.started_at is not None else 0.0,
+                fresh_s=_fresh_s(query, entry),
             )
+
+
+def _fresh_s(query: Query[Any], entry: _Entry) -> float:
+    return max(query.fresh_s, min(_FRESH_LOADS * entry.took_s, _LONGEST_FRESH_S))

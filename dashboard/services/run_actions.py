@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import Pipeline
 from dashboard.domain.run import Run
+from dashboard.domain.table import TEXT_COLUMN
 from dashboard.domain.workspace import Workspace
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome
@@ -15,6 +19,7 @@ from dashboard.services.runs import RunService
 RUNS = "runs"
 _RECENT = 50
 _FRESH_S = 3.0
+_LAST_FRESH_S = 10.0
 
 
 class RunActions:
@@ -34,7 +39,19 @@ class RunActions:
 
         return Query((who.key, RUNS), load, _FRESH_S)
 
-    def start(
+    def last_runs(self, who: Identity) -> Query[Mapping[str, datetime]]:
+        """Return when each connection's table was run last, by the connection's name.
+
+        Of runs in the workspaces this person is in; connections without any are missing.
+        """
+
+        def load() -> Mapping[str, datetime]:
+            rooms = self._gateway().list_workspaces(who)
+            return self._runs.last_runs(who, [room.workspace_id for room in rooms])
+
+        return Query((who.key, RUNS, "last"), load, _LAST_FRESH_S)
+
+    def start(  # noqa: PLR0913 - as `RunService.submit`
         self,
         who: Identity,
         *,
@@ -43,6 +60,7 @@ class RunActions:
         model_version: ModelVersion,
         workspace: Workspace,
         replicas: int,
+        text_column: str = TEXT_COLUMN,
     ) -> Outcome:
         """Queue a run; the outcome's `result` is its id. Raises as `RunService.submit`."""
         run = self._runs.submit(
@@ -52,6 +70,7 @@ class RunActions:
             model_version=model_version,
             workspace=workspace,
             replicas=replicas,
+            text_column=text_column,
         )
         self._reads.invalidate(who.key, RUNS)
         rows = "row" if run.rows_total == 1 else "rows"

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dashboard.domain.evidence import evidence_for
 from dashboard.domain.inference import Answer
 from dashboard.domain.run import RowState
-from dashboard.domain.table import FLAG_COLUMNS, TEXT_COLUMN, ColumnFacts
+from dashboard.domain.table import FLAG_COLUMNS, FLAG_DEFAULTS, TEXT_COLUMN, ColumnFacts, fit_of
 from dashboard.errors import InvalidInput, UnexpectedAnswer
 from dashboard.store.blocks import BlockSpot
 from dashboard.store.run_records import SEND_AGAIN, SKIP, RowResult
@@ -23,13 +24,9 @@ from dashboard.store.run_records import SEND_AGAIN, SKIP, RowResult
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: What the workshop sends.
-FLAG_DEFAULTS: Mapping[str, bool] = dict(zip(FLAG_COLUMNS, (True, False, False), strict=True))
-
-_TEXT_TYPES = ("string", "large_string")
-_FLAG_TYPES = ("bool", "null")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_COUNT = 2**31
+_MOST_COMPARED = 50_000
 
 
 @dataclass(slots=True)
@@ -43,28 +40,29 @@ class WaitingRow:
     attempts: int = 0
 
 
-def check_columns(columns: Sequence[ColumnFacts]) -> None:
+def check_columns(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> None:
     """Refuse a table that the summarizer's model cannot read.
+
+    Parameters
+    ----------
+    text_column
+        The column to be sent as the model's text.
 
     Raises
     ------
     InvalidInput
         A column is missing, there twice, or of another type; the message names it.
     """
-    types: dict[str, list[str]] = {}
-    for column in columns:
-        types.setdefault(column.name, []).append(column.type)
-    if TEXT_COLUMN not in types:
-        raise InvalidInput(f"The table has no column “{TEXT_COLUMN}”, which the model reads.")
-    for name, fits, wanted in (
-        (TEXT_COLUMN, _TEXT_TYPES, "texts"),
-        *((flag, _FLAG_TYPES, "true or false") for flag in FLAG_COLUMNS),
-    ):
-        found = types.get(name, [])
-        if len(found) > 1:
-            raise InvalidInput(f"The table has the column “{name}” twice.")
-        if found and found[0] not in fits:
-            raise InvalidInput(f"The column “{name}” must hold {wanted}; it holds {found[0]}.")
+    fit = fit_of(columns, text_column)
+    for name in fit.missing:
+        raise InvalidInput(f"The table has no column “{name}”, which the model reads.")
+    for name in fit.twice:
+        raise InvalidInput(f"The table has the column “{name}” twice.")
+    for column in fit.wrong_type:
+        wanted = "texts" if column.name == text_column else "true or false"
+        raise InvalidInput(
+            f"The column “{column.name}” must hold {wanted}; it holds {column.type}."
+        )
 
 
 class RowFeed:
@@ -74,6 +72,8 @@ class RowFeed:
     ----------
     marks
         One byte per row, as `RunRecords.to_send` makes it.
+    text_column
+        The column to send as the model's text.
     read
         Reads a block, away from the event loop.
     """
@@ -83,7 +83,9 @@ class RowFeed:
         spots: Sequence[BlockSpot],
         marks: bytearray,
         read: Callable[[BlockSpot], Awaitable[pa.Table]],
+        text_column: str = TEXT_COLUMN,
     ) -> None:
+        self._text_column = text_column
         self._spots = deque(spots)
         self._marks = marks
         self._read = read
@@ -106,7 +108,7 @@ class RowFeed:
         spot = self._spots[0]
         if any(self._marks[spot.first_row : spot.end_row]):
             block = await self._read(spot)
-            self._ready.extend(_waiting_rows(block, spot.first_row, self._marks))
+            self._ready.extend(_waiting_rows(block, spot.first_row, self._marks, self._text_column))
         self._spots.popleft()
 
 
@@ -134,6 +136,7 @@ def answered(row: WaitingRow, answer: Answer, *, queue_ms: float) -> RowResult:
         anomaly_count=_count(fields.get("anomaly.count")),
         answered_at=_time(fields.get("time")) or answer.received_at,
         input_chars=len(row.text or ""),
+        doubts=_doubts(summary, row.text or ""),
         timing=replace(answer.timing, queue_ms=queue_ms),
         again=row.again,
     )
@@ -150,8 +153,10 @@ def failed(row: WaitingRow, reason: str) -> RowResult:
     )
 
 
-def _waiting_rows(block: pa.Table, first_row: int, marks: bytearray) -> Iterator[WaitingRow]:
-    texts = block.column(TEXT_COLUMN).to_pylist()
+def _waiting_rows(
+    block: pa.Table, first_row: int, marks: bytearray, text_column: str
+) -> Iterator[WaitingRow]:
+    texts = block.column(text_column).to_pylist()
     flags = {
         name: block.column(name).to_pylist() for name in FLAG_COLUMNS if name in block.column_names
     }
@@ -164,6 +169,13 @@ def _waiting_rows(block: pa.Table, first_row: int, marks: bytearray) -> Iterator
                 for name, default in FLAG_DEFAULTS.items()
             }
             yield WaitingRow(first_row + number, text, chosen, again=mark == SEND_AGAIN)
+
+
+def _doubts(summary: str, text: str) -> int | None:
+    # All runs share a thread: a text that takes long is held against its summary when it is read.
+    if len(text) + len(summary) > _MOST_COMPARED:
+        return None
+    return len(evidence_for(summary, text).unfounded)
 
 
 def _count(value: object) -> int | None:

@@ -214,7 +214,7 @@ class RunTask:
         async def read(spot: BlockSpot) -> pa.Table:
             return await self._away(tables.block, run.table_id, spot)
 
-        return RowFeed(spots, marks, read)
+        return RowFeed(spots, marks, read, run.text_column)
 
     async def _one_stretch(self, feed: RowFeed) -> str | None:
         """Return what is wrong with the platform, or None if no row is left."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dashboard.domain.run import RowState, Run, RunRow, RunState
@@ -68,7 +69,7 @@ class RunService:
 
     # What people do
 
-    def submit(
+    def submit(  # noqa: PLR0913 - what is run where, by keyword
         self,
         who: Identity,
         *,
@@ -77,6 +78,7 @@ class RunService:
         model_version: ModelVersion,
         workspace: Workspace,
         replicas: int,
+        text_column: str = TEXT_COLUMN,
     ) -> Run:
         """Queue a run and return its header at once.
 
@@ -86,6 +88,8 @@ class RunService:
             What the pipeline runs; its image path is kept as the engine that made the summaries.
         replicas
             Of the deployment; bounds the requests in flight.
+        text_column
+            The column of the table to send as the model's text.
 
         Raises
         ------
@@ -100,7 +104,7 @@ class RunService:
         passport = self._tables.passport(who, table_id)
         if not passport.workspace_id == pipeline.workspace_id == workspace.workspace_id:
             raise InvalidInput("The table and the pipeline are in different workspaces.")
-        check_columns(passport.columns)
+        check_columns(passport.columns, text_column)
         if not passport.rows:
             raise InvalidInput("The table has no rows, so there is nothing to run.")
         run = Run(
@@ -121,6 +125,7 @@ class RunService:
             created_at=self._clock.now(),
             rows_total=passport.rows,
             replicas=max(replicas, 1),
+            text_column=text_column,
         )
         self._records.insert(run, self._host.claim())
         self._host.start(run, who, pipeline)
@@ -201,7 +206,8 @@ class RunService:
         end = min(first + max(limit, 0), run.rows_total)
         if first == end:
             return ()
-        texts = self._tables.stored_rows(run.table_id, first, end).column(TEXT_COLUMN).to_pylist()
+        stored = self._tables.stored_rows(run.table_id, first, end)
+        texts = stored.column(run.text_column).to_pylist()
         results = self._records.rows(run_id, first, end)
         return tuple(
             _run_row(index, text or "", results.get(index))
@@ -240,6 +246,15 @@ class RunService:
         """Return the newest runs of those of these workspaces the caller is in, newest first."""
         seen = [number for number in dict.fromkeys(workspace_ids) if self._may_see(who, number)]
         return self._records.recent(seen, limit) if seen else ()
+
+    def last_runs(self, who: Identity, workspace_ids: Sequence[int]) -> dict[str, datetime]:
+        """Return when each connection's table was run last, by the connection's name.
+
+        Only runs of those of these workspaces the caller is in; connections without any are
+        missing.
+        """
+        seen = [number for number in dict.fromkeys(workspace_ids) if self._may_see(who, number)]
+        return self._records.last_runs(seen) if seen else {}
 
     def progress(self, who: Identity, run_id: str) -> RunProgress:
         """Return how far a run is; from memory while it is carried here.
@@ -298,4 +313,5 @@ def _run_row(index: int, text: str, result: RowResult | None) -> RunRow:
         answered_at=result.answered_at,
         timing=result.timing,
         error=result.error,
+        doubts=result.doubts,
     )

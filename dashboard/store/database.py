@@ -187,8 +187,23 @@ def _check_facts(engine: Engine, vault: Vault) -> None:
             hint="Put back its key, or move the data folder away to begin anew.",
         ) from exc
     if stored_version < SCHEMA_VERSION:
-        # So far every version has only added tables, which are there by now.
+        # So far every version has only added tables, which are there by now, and columns that may
+        # be empty.
+        _add_columns(engine)
         _write_version(engine)
+
+
+def _add_columns(engine: Engine) -> None:
+    quoted = engine.dialect.identifier_preparer
+    with engine.execution_options(writes=True).begin() as connection:
+        for table in METADATA.sorted_tables:
+            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    made = f"{quoted.format_column(column)} {column.type.compile(engine.dialect)}"
+                    connection.exec_driver_sql(
+                        f"ALTER TABLE {quoted.format_table(table)} ADD COLUMN {made}"
+                    )
 
 
 def _write_version(engine: Engine) -> None:
@@ -230,6 +245,8 @@ def _set_up_sqlite(engine: Engine) -> None:
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        # SQLite's own knows ASCII only, other databases know all letters.
+        settings.create_function("lower", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
@@ -237,6 +254,10 @@ def _set_up_sqlite(engine: Engine) -> None:
         # between, whatever the busy timeout: writers take the lock at their beginning.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _lower(text: object) -> str | None:
+    return None if text is None else str(text).lower()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 
 from dashboard.domain.inference import RowTiming
 from dashboard.domain.run import RowState, Run, RunState
+from dashboard.domain.table import TEXT_COLUMN
 from dashboard.store.schema import RUN_ROWS, RUNS
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _CLEAR = tuple(
     column.name
     for column in RUNS.columns
-    if column.name not in ("state", "message_sealed", "only_retried", "claimed_by", "claimed_until")
+    if column.name not in ("state", "only_retried", "claimed_by", "claimed_until")
+    and not column.name.endswith("_sealed")
 )
 _TIMES = ("queue_ms", "send_ms", "wait_ms", "engine_read_ms", "model_ms", "receive_ms", "overflow")
 _OVER = tuple(state.value for state in RunState if state.is_over)
@@ -40,6 +42,8 @@ class RowResult:
     ----------
     input_chars
         Length of the input text.
+    doubts
+        How many numbers and names of the summary are not in the input.
     again
         Whether the journal holds a record of an earlier failure, which this one replaces.
     """
@@ -51,6 +55,7 @@ class RowResult:
     anomaly_count: int | None = None
     answered_at: datetime | None = None
     input_chars: int | None = None
+    doubts: int | None = None
     timing: RowTiming = field(default_factory=RowTiming)
     again: bool = False
 
@@ -110,6 +115,8 @@ class RunRecords:
                 {
                     **values,
                     "state": run.state.value,
+                    "title_sealed": self._seal(run.run_id, "title", run.title),
+                    "text_column_sealed": self._seal(run.run_id, "text_column", run.text_column),
                     "claimed_by": claim.owner,
                     "claimed_until": claim.until,
                 },
@@ -131,6 +138,16 @@ class RunRecords:
             .limit(limit)
         )
         return self._headers(newest)
+
+    def last_runs(self, workspace_ids: Sequence[int]) -> dict[str, datetime]:
+        """Return when a run of these workspaces was asked for last, by its connection's name."""
+        newest = (
+            select(RUNS.c.connection_name, func.max(RUNS.c.created_at).label("newest"))
+            .where(RUNS.c.workspace_id.in_(workspace_ids))
+            .group_by(RUNS.c.connection_name)
+        )
+        with self._store.read() as connection:
+            return {row.connection_name: row.newest for row in connection.execute(newest)}
 
     def unclaimed(self, now: datetime) -> tuple[Run, ...]:
         """Return the runs that are not over and that nobody carries, oldest first."""
@@ -313,10 +330,15 @@ class RunRecords:
 
     def _header(self, record: RowMapping) -> Run:
         clear: dict[str, Any] = {name: record[name] for name in _CLEAR}  # as the columns' types say
-        message = self._store.open_text(
-            record["message_sealed"], bound_to=f"run:{record['run_id']}:message"
-        )
-        return Run(state=RunState(record["state"]), message=message, **clear)
+        private = {
+            name: self._store.open_text(
+                record[f"{name}_sealed"], bound_to=f"run:{record['run_id']}:{name}"
+            )
+            for name in ("message", "title", "text_column")
+        }
+        # Runs of before there was a choice have none.
+        private["text_column"] = private["text_column"] or TEXT_COLUMN
+        return Run(state=RunState(record["state"]), **clear | private)
 
     def _record(self, run_id: str, row: RowResult) -> dict[str, Any]:
         timing = row.timing
@@ -330,6 +352,7 @@ class RunRecords:
             "anomaly_count": row.anomaly_count,
             "answered_at": row.answered_at,
             "input_chars": row.input_chars,
+            "doubts": row.doubts,
             **{name: getattr(timing, name) for name in _TIMES},
         }
 
@@ -343,11 +366,15 @@ class RunRecords:
             anomaly_count=record["anomaly_count"],
             answered_at=record["answered_at"],
             input_chars=record["input_chars"],
+            doubts=record["doubts"],
             timing=RowTiming(**{name: record[name] for name in _TIMES}),
         )
 
     def _sealed_message(self, run_id: str, message: str) -> bytes | None:
-        return self._store.seal_text(message, bound_to=f"run:{run_id}:message")
+        return self._seal(run_id, "message", message)
+
+    def _seal(self, run_id: str, name: str, text: str) -> bytes | None:
+        return self._store.seal_text(text, bound_to=f"run:{run_id}:{name}")
 
     def _update(self, which: ColumnElement[bool], **values: object) -> bool:
         with self._store.write() as connection:

@@ -120,6 +120,9 @@ RUNS = Table(
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("message_sealed", LargeBinary),
+    # The name its owner gave it, and the column of the table that is sent as the model's text.
+    Column("title_sealed", LargeBinary),
+    Column("text_column_sealed", LargeBinary),
     # True while only the rows with a record in state Waiting are to be sent (a retry).
     Column("only_retried", Boolean, nullable=False, default=False),
     # Which process carries it, and until when that holds without a renewal.
@@ -142,6 +145,8 @@ RUN_ROWS = Table(
     Column("anomaly_count", BigInteger),
     Column("answered_at", UtcTime),
     Column("input_chars", BigInteger),
+    # How many numbers and names of the summary are not in the input.
+    Column("doubts", Integer),
     Column("queue_ms", Float),
     Column("send_ms", Float),
     Column("wait_ms", Float),
@@ -149,6 +154,20 @@ RUN_ROWS = Table(
     Column("model_ms", Float),
     Column("receive_ms", Float),
     Column("overflow", Boolean, nullable=False, default=False),
+)
+
+#: What a reader thinks of a row: one opinion for each row, the newest.
+ROW_NOTES = Table(
+    "row_notes",
+    METADATA,
+    Column("run_id", ForeignKey(RUNS.c.run_id, ondelete="CASCADE"), primary_key=True),
+    Column("row_index", BigInteger, primary_key=True, autoincrement=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    # 1 for a good summary, -1 for a bad one, 0 for neither.
+    Column("thumb", Integer, nullable=False),
+    Column("note_sealed", LargeBinary),
+    Column("corrected_sealed", LargeBinary),
 )
 
 #: How the last test and the last real use of each connection went: two records at most for each.
@@ -227,6 +246,8 @@ REPLACEMENTS = Table(
     Column("reason", Text, nullable=False),
     Column("ended_at", UtcTime),
     Column("missing_ms", Float),
+    # Old or New, where it is sure which of them stands under the name with all its links.
+    Column("settled", String(16)),
     Column("claimed_by", String(64)),
     Column("claimed_until", UtcTime),
 )

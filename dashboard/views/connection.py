@@ -6,14 +6,21 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components.connection_drawer import DrawerAct, DrawerIntent, connection_drawer
-from components.text import md, short
+from components.connection_drawer import (
+    Section,
+    drawer_head,
+    section_choice,
+    took_place_notice,
+)
+from components.messages import news
+from components.text import md, plain, short
 from dashboard import live, runtime, session
-from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
-from dashboard.domain.workspace import Workspace, labels
+from dashboard.domain.workspace import Workspace
 from dashboard.services.connections import linked_ids
 from dashboard.services.reads import Read
+from dashboard.views import connection_sections as sections
+from dashboard.views import connection_testing
 
 _OPENED = "connection"
 
@@ -28,32 +35,74 @@ def close_drawer() -> None:
     st.query_params.pop(_OPENED, None)
 
 
+def close_drawer_of(connection_ids: Sequence[str]) -> None:
+    """Close the connection if it is one of these. For callbacks."""
+    if st.query_params.get(_OPENED) in connection_ids:
+        close_drawer()
+
+
 def draw_drawer(known: Read[tuple[Connection, ...]], rooms: Sequence[Workspace]) -> None:
     """Draw the opened connection, if one is and no dialog stands before it."""
     opened_id = st.query_params.get(_OPENED)
     if opened_id is None or session.dialog() != ("", ""):
         return
     opened = next((one for one in known.value or () if one.connection_id == opened_id), None)
-    if opened is not None:
-        _drawer(opened, rooms)
-    elif not known.is_loading and known.error is None:
-        close_drawer()
-        st.toast("That connection does not exist any more.", icon=":material/info:")
+    if opened is None and not known.is_loading and known.error is None:
+        opened = _successor(opened_id, known.value or ())
+    if opened is None:
+        return
+    if session.opened()[0] != opened.connection_id:
+        session.note_opened(opened.connection_id, opened.name)
+    _drawer(opened, rooms)
 
 
-def _drawer(connection: Connection, rooms: Sequence[Workspace]) -> None:
+def linked_rooms(connection: Connection, rooms: Sequence[Workspace]) -> tuple[int, ...]:
+    """Ids of those of `rooms` that a connection is linked to, as far as it is known by now."""
     current = runtime.current()
-    who = current.identity()
     names = [room.name for room in rooms]
     members = {
         room.workspace_id: live.read(
-            current.catalog.linked_connections(who, room.workspace_id)
+            current.catalog.linked_connections(current.identity(), room.workspace_id)
         ).value
         or ()
         for room in rooms
         if names.count(room.name) > 1 and room.name in connection.workspace_names
     }
-    linked = linked_ids(connection, rooms, members)
+    return linked_ids(connection, rooms, members)
+
+
+def _successor(opened_id: str, present: Sequence[Connection]) -> Connection | None:
+    """Find what stands under the name of one that is gone, and say what became of it."""
+    name = _name_of(opened_id)
+    found = next((one for one in present if one.name == name), None) if name is not None else None
+    if found is None:
+        close_drawer()
+        told = short(name, 80) if name is not None and plain(name) else "That connection"
+        gone = "was deleted meanwhile." if name is not None else "does not exist any more."
+        session.keep_message(news(f"{told} {gone}"))
+        return None
+    st.query_params[_OPENED] = found.connection_id
+    session.note_opened(found.connection_id, found.name, took_place=True)
+    return found
+
+
+def _name_of(connection_id: str) -> str | None:
+    """Name of a connection that is gone: as it was shown here, or as one of our edits knew it."""
+    noted_id, name, _ = session.opened()
+    if noted_id == connection_id:
+        return name
+    current = runtime.current()
+    edits = live.read(current.replacing.replacements(current.identity())).value or ()
+    return next((one.connection_name for one in edits if one.old_id == connection_id), None)
+
+
+def _drawer(connection: Connection, rooms: Sequence[Workspace]) -> None:
+    key = f"drawer_section_{connection.connection_id}"
+    zone = session.zone()
+    # Read here, not inside: a dialog that redraws itself alone follows no read.
+    health = sections.health(connection)
+    linked = linked_rooms(connection, rooms)
+    took_place = session.opened() == (connection.connection_id, connection.name, True)
 
     @st.dialog(
         md(short(connection.name, 80)) or "(no name)",
@@ -64,46 +113,19 @@ def _drawer(connection: Connection, rooms: Sequence[Workspace]) -> None:
     )
     def drawer() -> None:
         live.pursue()
-        connection_drawer(
-            connection,
-            workspaces=labels(rooms),
-            linked=linked,
-            can_fetch=registry.can_fetch(connection.type),
-            is_busy=bool(current.jobs.running(who)),
-            zone=session.zone(),
-            on_act=lambda intent: _act(connection, rooms, linked, intent),
+        if took_place:
+            took_place_notice(connection.name, connection.created_at, zone=zone)
+        drawer_head(connection, health, zone=zone)
+        chosen = section_choice(
+            key,
+            on_change=session.note_submitted,
+            beside={Section.OVERVIEW: lambda: connection_testing.button(connection)},
         )
+        if chosen is Section.ACTIVITY:
+            sections.activity(connection)
+        elif chosen is Section.CODE:
+            sections.code(connection)
+        else:
+            sections.overview(connection, rooms, linked)
 
     drawer()
-
-
-def _act(
-    connection: Connection,
-    rooms: Sequence[Workspace],
-    linked: Sequence[int],
-    intent: DrawerIntent,
-) -> None:
-    current = runtime.current()
-    who = current.identity()
-    if intent.act is DrawerAct.SET_LINKS:
-        wanted = intent.workspace_ids
-        link = [room for room in rooms if room.workspace_id in set(wanted) - set(linked)]
-        unlink = [room for room in rooms if room.workspace_id in set(linked) - set(wanted)]
-        live.submit(
-            lambda: current.connections.set_links(who, connection.name, link=link, unlink=unlink),
-            doing=f"Linking {connection.name}",
-            once=f"links:{connection.connection_id}:{sorted(wanted)}",
-        )
-    elif intent.act is DrawerAct.DELETE:
-        close_drawer()
-        live.submit(
-            lambda: current.connections.delete(who, connection),
-            doing=f"Deleting {connection.name}",
-            once=f"delete:{connection.connection_id}",
-        )
-    else:
-        session.go_to(
-            "summarize",
-            workspace=str(intent.workspace_ids[0]),
-            connection=connection.connection_id,
-        )

@@ -285,6 +285,8 @@ def _new_workspace(_subject: str) -> None:
     state = live.form_state(form)
     if state.done is not None:
         session.close_dialog()
+        # Where it is shown by its address, the new one stands open; Summarize chooses it.
+        st.query_params["workspace"] = state.done.result
         return
 
     name_key = session.form_key(form, "name")

@@ -1,7 +1,88 @@
-"""Replaces that are unfinished, and the receipts of those that are over."""
+"""Edits that are unfinished, and the receipts of those that are over."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from components.replacement_cards import (
+    ReplaceAct,
+    receipt_card,
+    running_line,
+    unfinished_card,
+)
+from components.replacement_words import NowThere
+from dashboard import live, runtime, session
+from dashboard.domain.connection import Connection
+from dashboard.domain.replacement import Replacement, ReplaceState
+
+_RECEIPT_FOR = timedelta(minutes=10)
+
 
 def draw() -> None:
-    """Draw what the reader has to know of their replaces, above the list of connections."""
+    """Draw what the reader has to know of their edits, above the list of connections."""
+    current = runtime.current()
+    who = current.identity()
+    edits = live.read(current.replacing.replacements(who)).value or ()
+    if not edits:
+        return
+    present = live.read(current.catalog.connections(who)).value
+    is_busy = bool(current.jobs.running(who))
+    is_first = True
+    for edit in edits:
+        if edit.state is ReplaceState.UNFINISHED:
+            unfinished_card(
+                edit,
+                _now_there(edit, present),
+                is_first=is_first,
+                is_busy=is_busy,
+                on_act=partial(_act, edit),
+            )
+            is_first = False
+        elif edit.state is ReplaceState.RUNNING:
+            running_line(edit)
+    receipt = _newest_receipt(edits)
+    if receipt is not None:
+        receipt_card(
+            receipt,
+            _now_there(receipt, present),
+            zone=session.zone(),
+            on_dismiss=partial(session.hide, receipt.replacement_id),
+        )
+
+
+def _newest_receipt(edits: Sequence[Replacement]) -> Replacement | None:
+    over = [one for one in edits if one.state.is_over and one.ended_at is not None]
+    newest = max(over, key=lambda one: one.ended_at or one.begun_at, default=None)
+    if newest is None or newest.ended_at is None or session.is_hidden(newest.replacement_id):
+        return None
+    return newest if datetime.now(UTC) - newest.ended_at < _RECEIPT_FOR else None
+
+
+def _now_there(edit: Replacement, present: Sequence[Connection] | None) -> NowThere | None:
+    if present is None:
+        return None
+    by_name = {one.name: one for one in present}
+    return NowThere(
+        by_name.get(edit.connection_name),
+        new_copy=edit.new_copy_name in by_name,
+        old_copy=edit.old_copy_name in by_name,
+    )
+
+
+def _act(edit: Replacement, act: ReplaceAct) -> None:
+    current = runtime.current()
+    who = current.identity()
+    name = edit.connection_name
+    does, doing = {
+        ReplaceAct.FINISH: (current.replacing.finish, f"Finishing the edit of {name}"),
+        ReplaceAct.RESTORE: (current.replacing.restore, f"Taking back the edit of {name}"),
+        ReplaceAct.LEAVE: (current.replacing.leave, f"Closing the edit of {name}"),
+    }[act]
+    live.submit(
+        lambda: does(who, edit.replacement_id),
+        doing=doing,
+        # One of the three: they stand beside each other, and a second click is no second wish.
+        once=f"replacement:{edit.replacement_id}",
+    )

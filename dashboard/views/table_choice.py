@@ -17,7 +17,7 @@ from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
 from dashboard.domain.pipeline import Pipeline, PipelineState
-from dashboard.domain.table import Passport, fit_of
+from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace, labels
 from dashboard.errors import DashboardError
 from dashboard.views import dialogs, ways_back
@@ -192,11 +192,13 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
     except DashboardError as error:
         field_error(error.message, error.hint)
         return
-    table_card(passport, fit_of(passport.columns), rows)
-    _start(room, pipelines, passport)
+    text_column, fit = table_card(passport, rows, key=f"summarize_text_{passport.table_id}")
+    _start(room, pipelines, passport, text_column if fit.fits else None)
 
 
-def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -> None:
+def _start(
+    room: Workspace, pipelines: Sequence[Pipeline], passport: Passport, text_column: str | None
+) -> None:
     current = runtime.current()
     who = current.identity()
     here = [one for one in pipelines if one.workspace_id == room.workspace_id]
@@ -225,7 +227,7 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
     def act(asked: RunAct) -> None:
         if asked is RunAct.DEPLOY:
             session.open_dialog("deploy", str(pipeline.pipeline_id))
-        elif asked is RunAct.START and version is not None:
+        elif asked is RunAct.START and version is not None and text_column is not None:
             live.submit(
                 lambda: current.run_actions.start(
                     who,
@@ -234,6 +236,7 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
                     model_version=version,
                     workspace=room,
                     replicas=settings.replicas if settings else 1,
+                    text_column=text_column,
                 ),
                 doing="Starting the run",
                 once=f"run:{passport.table_id}:{pipeline.pipeline_id}",
@@ -246,7 +249,7 @@ def _start(room: Workspace, pipelines: Sequence[Pipeline], passport: Passport) -
         can_start=(
             state in _READY
             and version is not None
-            and fit_of(passport.columns).fits
+            and text_column is not None
             and passport.rows > 0
             and not start.is_busy
         ),

@@ -32,7 +32,7 @@ from dashboard.domain.pipeline import (
 )
 from dashboard.domain.run import RowState, Run, RunState
 from dashboard.domain.story import StoryFacts, steps
-from dashboard.domain.table import ColumnFacts, Passport, fit_of
+from dashboard.domain.table import ColumnFacts, Passport
 from dashboard.errors import DashboardError
 from dashboard.store.run_records import RowResult
 
@@ -197,7 +197,7 @@ def draw_pipeline(facts: PipelineFacts, *, is_busy: bool = False) -> None:
 
 
 def draw_table(known: Passport, rows: Sequence[dict[str, object]]) -> None:
-    table_card(known, fit_of(known.columns), rows)
+    table_card(known, rows, key="text_column")
 
 
 def draw_home(

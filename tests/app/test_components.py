@@ -243,10 +243,10 @@ def test_a_table_that_fits_says_so_and_what_is_not_sent():
     [
         ([("text", "string")], "The column **inputs** is missing. The table has **text**."),
         ([], "The table has no columns."),
-        ([("inputs", "int64")], "The column **inputs** holds something else than text."),
+        ([("inputs", "int64")], "The column **inputs** must hold text; it holds int64."),
         (
             [("inputs", "string"), ("return_text", "string")],
-            "The column **return_text** holds something else than true or false.",
+            "The column **return_text** must hold true or false; it holds string.",
         ),
         ([(stories.IMG, "string")], f"The table has **{stories.IMG}**."),
     ],

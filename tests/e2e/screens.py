@@ -54,7 +54,8 @@ class Screens:
         self.widget("new_connection_save").get_by_role("button").click()
 
     def field(self, name: str) -> Locator:
-        return self.page.get_by_role("textbox", name=name, exact=True)
+        """Return a field by its label; those that cannot stay empty have a star behind it."""
+        return self.page.get_by_role("textbox", name=re.compile(rf"^{re.escape(name)}( \*)?$"))
 
     def widget(self, key: str) -> Locator:
         return self.page.locator(f".st-key-{key}")

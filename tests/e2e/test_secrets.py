@@ -46,10 +46,15 @@ def test_a_stored_secret_reaches_no_frame_page_address_log_or_file(page: Page, d
     screens.go("connections")
     expect(page.get_by_text(re.compile("8 connections"))).to_be_visible(timeout=20_000)
     seen = page.content()
-    for row in (6, 7):
+    # The newest stand first.
+    for row in (0, 1):
         screens.press_name("connections_list", row)
         expect(screens.dialog().get_by_text("only the parts that are safe to show")).to_be_visible()
         seen += page.content()
+        for section, told in (("Activity", "Nothing was done"), ("Code", "Make it on another")):
+            screens.dialog().get_by_text(section, exact=True).click()
+            expect(screens.dialog().get_by_text(told)).to_be_visible()
+            seen += page.content()
         page.keyboard.press("Escape")
         expect(screens.dialog()).to_be_hidden()
     for name in ("Workspaces", "Pipelines", "Latency", "Summarize"):
@@ -76,7 +81,7 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.field("Name").fill("typed-by-hand")
     screens.field("Link").fill(f"https://files.example.org/{typed['typed path']}/t.json")
     screens.choose("Sign-in", "Token")
-    screens.page.get_by_label("Token", exact=True).fill(typed["typed token"])
+    screens.field("Token").fill(typed["typed token"])
     screens.save()
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)
     assert found_in(b"".join(witness.sent), typed) == list(typed)

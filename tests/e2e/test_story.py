@@ -52,7 +52,7 @@ def link_it_to_the_workspace(screens: Screens) -> None:
     screens.page.get_by_role("option", name=ROOM).click()
     screens.page.keyboard.press("Escape")
     screens.button("Save links").click()
-    expect(screens.message(f"linked to {ROOM}")).to_be_visible()
+    expect(screens.message(f"Linked {CONNECTION} to {ROOM}")).to_be_visible()
     screens.close_dialog()
 
 

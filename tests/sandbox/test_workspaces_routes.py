@@ -79,3 +79,69 @@ def test_only_an_owner_adds_people(empty):
     assert empty.post("workspaces/add_user", body).status_code == 200
     assert empty.post("workspaces/add_user", body | {"user_id": "nobody"}).status_code == 404
     assert empty.post("workspaces/add_user", body | {"user_type": "king"}).status_code == 400
+
+
+MEMBERS = "query($id: bigint!) { workspace_by_pk(id: $id) { users { user_id user_type } } }"
+
+
+def members(platform, workspace_id):
+    return platform.graphql(MEMBERS, id=workspace_id)["data"]["workspace_by_pk"]["users"]
+
+
+def test_members_are_told_with_what_they_are(empty):
+    ann = empty.invite("ann@example.com")
+    workspace_id = create(empty).json()["workspace_id"]
+    for user_type in ("collaborator", "owner"):
+        body = {"workspace_id": workspace_id, "user_id": ann, "user_type": user_type}
+        assert empty.post("workspaces/add_user", body).status_code == 200
+        kinds = {each["user_id"]: each["user_type"] for each in members(empty, workspace_id)}
+        assert kinds.pop(ann) == user_type.upper()
+        assert list(kinds.values()) == ["OWNER"]
+
+
+def test_a_person_is_added_by_address_alone_whatever_its_case(empty):
+    ann = empty.invite("ann@example.com")
+    workspace_id = create(empty).json()["workspace_id"]
+    body = {"workspace_id": workspace_id, "email": "ANN@example.com"}
+    assert empty.post("workspaces/add_user", body).json()["user_id"] == ann
+    assert len(members(empty, workspace_id)) == 2
+
+
+@pytest.mark.parametrize("key", ["user_id", "email"])
+@pytest.mark.parametrize("value", ["\ud800", "", "x" * 5000, "'; DROP TABLE users"])
+def test_a_person_who_cannot_be_is_refused_and_nothing_breaks(empty, key, value):
+    workspace_id = create(empty).json()["workspace_id"]
+    answer = empty.post("workspaces/add_user", {"workspace_id": workspace_id, key: value})
+    assert answer.status_code in (400, 404)
+    assert len(members(empty, workspace_id)) == 1
+
+
+def test_a_workspace_keeps_its_last_owner(empty):
+    workspace_id = create(empty).json()["workspace_id"]
+    (me,) = members(empty, workspace_id)
+    body = {
+        "workspace_id": workspace_id,
+        "user_id": me["user_id"],
+        "user_type": "collaborator",
+    }
+    assert empty.post("workspaces/add_user", body).status_code == 400
+    assert members(empty, workspace_id) == [me]
+    ann = empty.invite("ann@example.com")
+    other = {"workspace_id": workspace_id, "user_id": ann, "user_type": "owner"}
+    assert empty.post("workspaces/add_user", other).status_code == 200
+    assert empty.post("workspaces/add_user", body).status_code == 200
+
+
+def test_people_are_told_by_id_to_whoever_asks(empty):
+    ann = empty.invite("ann@example.com")
+    answer = empty.post("users/query", {"user_ids": [ann, "nobody", "\ud800"]})
+    assert {key: each["email"] for key, each in answer.json()["users"].items()} == {
+        ann: "ann@example.com"
+    }
+
+
+def test_keycloak_finds_an_address_with_a_plus(empty):
+    ann = empty.invite("ann+x@example.com")
+    path = "/auth/admin/realms/master/users?email=ann%2Bx%40example.com"
+    (found,) = empty.http.get(path, headers=empty.headers()).json()
+    assert found["id"] == ann

@@ -70,10 +70,15 @@ def add_user(request: Request, body: Membership) -> object:
     if user_type not in (OWNER, COLLABORATOR):
         raise BadRequest("user_type: must be owner or collaborator")
     person = (
-        store.users.by_id(body.user_id) if body.user_id else store.users.by_name(body.email or "")
+        store.users.by_id(storable(body.user_id, "user_id"))
+        if body.user_id
+        else store.users.by_name(storable(body.email or "", "email"))
     )
     if person is None:
         raise WireError(404, "User not found")
+    owners = [user_id for user_id, kind in members.items() if kind == OWNER]
+    if user_type != OWNER and owners == [person["id"]]:
+        raise BadRequest("user_type: a workspace needs an owner")
     store.workspaces.add_member(workspace["id"], person["id"], user_type)
     return {"workspace_id": workspace["id"], "user_id": person["id"], "user_type": user_type}
 

@@ -473,5 +473,6 @@ def facts(**types: str) -> list[ColumnFacts]:
 )
 def test_a_table_fits_the_summarizer_or_says_why_not(columns, missing, wrong_type, extra):
     fit = fit_of(columns)
-    assert (fit.missing, fit.wrong_type, fit.extra) == (missing, wrong_type, extra)
+    wrong = tuple(column.name for column in fit.wrong_type)
+    assert (fit.missing, wrong, fit.extra) == (missing, wrong_type, extra)
     assert fit.fits == (not missing and not wrong_type)

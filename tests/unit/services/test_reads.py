@@ -87,6 +87,45 @@ def test_a_stale_value_is_shown_with_its_age_while_it_is_refreshed(reads, held, 
     assert reads.get(query).value == (2,)
 
 
+def test_what_took_long_to_read_is_not_read_again_so_soon(reads, held, now):
+    loads = 0
+
+    def load() -> int:
+        nonlocal loads
+        loads += 1
+        now.s += 3
+        return loads
+
+    query = Query(("me", "list"), load, fresh_s=5)
+    reads.get(query)
+    held.run()
+    now.s += 59
+    read = reads.get(query)
+    assert (read.value, read.fresh_s, read.is_loading) == (1, 60, False)
+    now.s += 2
+    assert reads.get(query).is_loading
+    held.run()
+    assert reads.get(query).value == 2
+
+
+def test_what_took_very_long_is_read_again_some_time(reads, held, now):
+    query = Query(("me", "list"), lambda: setattr(now, "s", now.s + 600), fresh_s=5)
+    reads.get(query)
+    held.run()
+    now.s += 121
+    assert reads.get(query).is_loading
+
+
+def test_a_change_of_ones_own_is_read_at_once_however_long_that_takes(reads, held, now):
+    query = Query(("me", "list"), lambda: setattr(now, "s", now.s + 3), fresh_s=5)
+    reads.get(query)
+    held.run()
+    now.s += 1
+    reads.invalidate("me", "list")
+    read = reads.get(query)
+    assert (read.is_loading, read.age_s) == (True, 1)
+
+
 def test_what_was_asked_for_before_an_invalidation_is_due_again_at_once(reads, held):
     query = Query(("me", "list"), counting(["before", "after"]), fresh_s=100)
     reads.get(query)

@@ -127,6 +127,16 @@ def test_the_newest_runs_of_the_workspaces_come_first(records: RunRecords):
     assert [run.run_id for run in records.recent([7, 8], 2)] == ["n1", "n0"]
 
 
+def test_the_last_run_of_each_connection_in_these_workspaces_is_known(records: RunRecords):
+    later = NOW + timedelta(hours=1)
+    others = (("r2", "c", 7, later), ("r3", "d", 7, NOW), ("r4", "c", 8, later + later.resolution))
+    for run_id, name, room, at in others:
+        run = replace(RUN, run_id=run_id, connection_name=name, workspace_id=room, created_at=at)
+        records.insert(run, OURS)
+    assert records.last_runs([7]) == {"c": later, "d": NOW}
+    assert records.last_runs([9]) == {}
+
+
 def test_the_schema_can_be_made_in_postgresql():
     dialect = postgresql.dialect()
     for table in METADATA.sorted_tables:

@@ -1,0 +1,180 @@
+"""The activity log as a table, and what it is filtered by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import ceil
+
+import pandas as pd
+import streamlit as st
+
+from components.badges import ACTIVITY_LOOKS, cell
+from components.text import ago, count, moment, short
+from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
+
+_WORDS = "activity_words"
+_ACT = "activity_act"
+_RESULT = "activity_result"
+_PAGE = "activity_page"
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_MOST_CHARACTERS = 300
+_RESULTS = {result: cell(look, result.value) for result, look in ACTIVITY_LOOKS.items()}
+
+
+def filters() -> ActivityFilter:
+    """Draw the filters; return what is wanted. The words typed do not stand in the URL."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        words = st.text_input(
+            "Search",
+            placeholder="Connection, workspace or person",
+            icon=":material/search:",
+            label_visibility="collapsed",
+            width=270,
+            live=True,
+            key=_WORDS,
+            on_change=_to_first_page,
+        )
+        act = st.selectbox(
+            "What was done",
+            [act.value for act in Act],
+            index=None,
+            placeholder="All acts",
+            label_visibility="collapsed",
+            width=190,
+            key=_ACT,
+            bind="query-params",
+            on_change=_to_first_page,
+        )
+        results = st.pills(
+            "How it ended",
+            [result.value for result in ActResult],
+            selection_mode="multi",
+            label_visibility="collapsed",
+            key=_RESULT,
+            bind="query-params",
+            on_change=_to_first_page,
+        )
+    return ActivityFilter(
+        acts=(Act(act),) if act else (),
+        results=tuple(ActResult(value) for value in results),
+        words=words or "",
+    )
+
+
+def clear_filters() -> None:
+    """Take all filters away. For a callback."""
+    st.session_state[_WORDS] = ""
+    st.session_state[_ACT] = None
+    st.session_state[_RESULT] = []
+    _to_first_page()
+
+
+def page_picker(total: int, *, per_page: int) -> int:
+    """Draw the pages of `total` entries, if there are several; return the chosen one, from 1."""
+    pages = max(1, ceil(total / per_page))
+    if pages == 1:
+        return 1
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        return st.pagination(pages, key=_PAGE, bind="query-params")
+
+
+def activity_table(
+    entries: Sequence[Activity],
+    *,
+    me: str,
+    zone: tzinfo,
+    first: int,
+    total: int,
+) -> None:
+    """Draw some entries.
+
+    Parameters
+    ----------
+    me
+        The platform's id of the reader's account: what they did themselves was done by "you".
+    first
+        Place of the first of them among all, from 1.
+    """
+    now = datetime.now(UTC)
+    frame = pd.DataFrame(
+        {
+            "When": [when(entry.at, now=now, zone=zone) for entry in entries],
+            "Act": [entry.act.value for entry in entries],
+            "Connection": [_cell(entry.connection_name) for entry in entries],
+            "Result": [[_RESULTS[entry.result]] for entry in entries],
+            "By": [by(entry, me=me) for entry in entries],
+            "Workspace": [_cell(entry.workspace) for entry in entries],
+            "Details": [_details(entry) for entry in entries],
+        }
+    )
+    with st.container(key="activity_list"):
+        _grid(frame)
+    last = first + len(entries) - 1
+    shown = f"{first:,}–{last:,} of {total:,}" if total > len(entries) else f"All {total:,}"
+    told = shown if total > 1 else "One entry"
+    st.markdown(f":small[:gray[{told}, newest first.]]")
+
+
+def nothing_fits(on_clear: Callable[[], None]) -> None:
+    """Say that no entry fits the filters, with the way back."""
+    with st.container(border=True, key="activity_none", horizontal_alignment="center", gap="small"):
+        st.space("small")
+        st.markdown("**No entry fits these filters**", text_alignment="center")
+        st.button("Clear the filters", key="activity_clear", on_click=on_clear)
+        st.space("small")
+
+
+def when(at: datetime, *, now: datetime, zone: tzinfo) -> str:
+    """Return a time of the log: an age under a day, then the day and the time."""
+    age = now - at
+    if age < _DAY:
+        # Seconds would be wrong a moment later.
+        return "just now" if age < _MINUTE else ago(age.total_seconds())
+    return f"{moment(at, now=now, zone=zone)}, {at.astimezone(zone):%H:%M}"
+
+
+def by(entry: Activity, *, me: str) -> str:
+    """Return who did it; `me` is the reader's own id."""
+    return "you" if entry.who_id == me else _cell(entry.who) or "another person"
+
+
+def _grid(frame: pd.DataFrame) -> None:
+    st.dataframe(
+        frame,
+        hide_index=True,
+        row_height=36,
+        width="stretch",
+        height=min(36 * len(frame) + 36, 650),
+        key="activity_table",
+        column_config={
+            "When": st.column_config.TextColumn("When", width=120),
+            "Act": st.column_config.TextColumn("Act", width=140),
+            "Connection": st.column_config.TextColumn("Connection", width=190),
+            "Result": st.column_config.MultiselectColumn(
+                "Result",
+                options=list(_RESULTS.values()),
+                color=[ACTIVITY_LOOKS[result].color for result in _RESULTS],
+                width=115,
+            ),
+            "By": st.column_config.TextColumn("By", width=125),
+            "Workspace": st.column_config.TextColumn("Workspace", width=120),
+            "Details": st.column_config.TextColumn("Details", width=360),
+        },
+        alt=f"{count(len(frame), 'entry', 'entries')} of the activity log, newest first: when, "
+        "what was done to which connection, how it ended, and by whom",
+    )
+
+
+def _cell(text: str) -> str:
+    return short(text, _MOST_CHARACTERS)
+
+
+def _details(entry: Activity) -> str:
+    return _cell(" · ".join(part for part in (", ".join(entry.fields), entry.note) if part))
+
+
+def _to_first_page() -> None:
+    if st.session_state.get(_PAGE, 1) != 1:
+        st.session_state[_PAGE] = 1

@@ -1,0 +1,185 @@
+"""The filters above the list of connections. What is chosen comes from outside and goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import streamlit as st
+
+from components.badges import HEALTH_LOOKS
+from components.text import plain, short
+from dashboard.domain.check import HealthState
+from dashboard.domain.connection_list import Order
+from dashboard.domain.list_choice import NOT_LINKED, ListChoice, slug, state_of
+
+SEARCH_KEY: Final = "connections_search"
+_HEALTH_KEY: Final = "connections_health"
+_TYPE_KEY: Final = "connections_type"
+_ROOM_KEY: Final = "connections_workspace"
+_ORDER_KEY: Final = "connections_sort"
+_ALL: Final = "all"
+
+#: How long typing must pause before it is searched for. A search takes less than that.
+_PAUSE: Final = "100ms"
+_LONGEST_NAME: Final = 60
+
+_ORDER_WORDS: Final = {
+    Order.NEWEST: "Newest first",
+    Order.OLDEST: "Oldest first",
+    Order.NAME: "Name",
+    Order.TYPE: "Type",
+    Order.HOST: "Host",
+    Order.HEALTH: "Health, worst first",
+    Order.CHECKED: "Last checked",
+    Order.LAST_RUN: "Last run",
+}
+#: Takes a change of what is chosen by now. A click may come in before the run that the click before
+#: it started has drawn anything: what was drawn is no ground to change anything upon.
+OnChoose = Callable[[Callable[[ListChoice], ListChoice]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterFacts:
+    """What there is to choose from.
+
+    Parameters
+    ----------
+    types
+        Of all connections, sorted.
+    rooms
+        Words for each workspace, by its id.
+    """
+
+    types: Sequence[str]
+    rooms: Mapping[str, str]
+
+
+def search_box(on_choose: OnChoose) -> str:
+    """Draw the search and return its words; `on_choose` is called with each change of the page."""
+    words = st.text_input(
+        "Search",
+        placeholder="Name, type, host or workspace",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        width=230,
+        live=_PAUSE,
+        key=SEARCH_KEY,
+        on_change=on_choose,
+        args=(lambda old: replace(old, page=1),),
+    )
+    return words or ""
+
+
+def type_and_workspace(choice: ListChoice, facts: FilterFacts, on_choose: OnChoose) -> None:
+    """Draw the filters by type and by workspace."""
+    kinds = _distinct(facts.types, lambda kind: short(kind, _LONGEST_NAME) or "(no type)")
+    rooms = {NOT_LINKED: "Not linked", **_distinct(list(facts.rooms), facts.rooms.__getitem__)}
+    _hold(_TYPE_KEY, choice.type)
+    st.selectbox(
+        "Type",
+        list(kinds),
+        index=None,
+        placeholder="All types",
+        format_func=lambda kind: kinds.get(kind, ""),
+        label_visibility="collapsed",
+        width=130,
+        key=_TYPE_KEY,
+        on_change=_chosen_type,
+        args=(on_choose,),
+    )
+    _hold(_ROOM_KEY, choice.workspace or None)
+    st.selectbox(
+        "Workspace",
+        list(rooms),
+        index=None,
+        placeholder="All workspaces",
+        format_func=lambda one: rooms.get(one, ""),
+        label_visibility="collapsed",
+        width=165,
+        key=_ROOM_KEY,
+        on_change=_chosen_room,
+        args=(on_choose,),
+    )
+
+
+def health_pills(
+    choice: ListChoice, by_health: Mapping[HealthState, int], on_choose: OnChoose
+) -> None:
+    """Draw the states, each with how many connections the other filters leave of it."""
+
+    def words(option: str) -> str:
+        state = state_of(option)
+        if state is None:
+            return f"All {sum(by_health.values()):,}"
+        look = HEALTH_LOOKS[state]
+        return f":material/{look.icon}: {state.value} {by_health.get(state, 0):,}"
+
+    # Told anew each time: the browser knows a pill by its words, and the counts in them change.
+    st.session_state[_HEALTH_KEY] = slug(choice.health) if choice.health is not None else _ALL
+    with st.container(width="stretch"):
+        st.pills(
+            "Health",
+            [_ALL, *map(slug, HealthState)],
+            required=True,
+            format_func=words,
+            label_visibility="collapsed",
+            key=_HEALTH_KEY,
+            on_change=_chosen_health,
+            args=(on_choose,),
+        )
+
+
+def order_choice(choice: ListChoice, on_choose: OnChoose) -> None:
+    """Draw the choice of the order."""
+    _hold(_ORDER_KEY, choice.order.value)
+    st.selectbox(
+        "Sort by",
+        [order.value for order in Order],
+        format_func=lambda value: _ORDER_WORDS[Order(value)],
+        label_visibility="collapsed",
+        width=165,
+        key=_ORDER_KEY,
+        on_change=_chosen_order,
+        args=(on_choose,),
+    )
+
+
+def _hold(key: str, value: str | None) -> None:
+    """Let a widget show what is chosen: it may have changed by the address."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+def _chosen_health(on_choose: OnChoose) -> None:
+    picked = st.session_state.get(_HEALTH_KEY)
+    # None is the pill of a count that has changed under the click; there is no other way to it.
+    if picked is not None:
+        on_choose(lambda old: replace(old, health=state_of(picked), page=1))
+
+
+def _chosen_type(on_choose: OnChoose) -> None:
+    kind = st.session_state.get(_TYPE_KEY)
+    on_choose(lambda old: replace(old, type=kind, page=1))
+
+
+def _chosen_room(on_choose: OnChoose) -> None:
+    room = st.session_state.get(_ROOM_KEY)
+    on_choose(lambda old: replace(old, workspace=room or "", page=1))
+
+
+def _chosen_order(on_choose: OnChoose) -> None:
+    order = Order(st.session_state[_ORDER_KEY])
+    on_choose(lambda old: replace(old, order=order, page=1))
+
+
+def _distinct(values: Sequence[str], words: Callable[[str], str]) -> dict[str, str]:
+    """Return words for each value; a select field cannot tell two of the same words apart."""
+    told: dict[str, str] = {}
+    used: dict[str, int] = {}
+    for value in values:
+        text = plain(words(value))
+        used[text] = used.get(text, 0) + 1
+        told[value] = text if used[text] == 1 else f"{text} ({used[text]})"
+    return told

@@ -1,0 +1,64 @@
+"""What can be done with the rows that are ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import streamlit as st
+
+
+class BarAct(StrEnum):
+    """What the reader wants to do with them."""
+
+    LINK = "link"
+    UNLINK = "unlink"
+    TEST = "test"
+    EXPORT = "export"
+    DELETE = "delete"
+    CLEAR = "clear"
+
+
+_LABELS = {
+    BarAct.LINK: "Link…",
+    BarAct.UNLINK: "Unlink…",
+    BarAct.TEST: "Test",
+    BarAct.EXPORT: "Export…",
+    BarAct.DELETE: "Delete…",
+    BarAct.CLEAR: "Clear",
+}
+_QUIET = (BarAct.DELETE, BarAct.CLEAR)
+
+
+def selection_bar(
+    ticked: int, *, elsewhere: int, is_testing: bool, on_act: Callable[[BarAct], None]
+) -> None:
+    """Draw the bar, or how to get one.
+
+    Parameters
+    ----------
+    elsewhere
+        How many of the ticked ones are not among the rows that are shown.
+    is_testing
+        Whether connections are being tested already.
+    """
+    if not ticked:
+        st.markdown(
+            ":small[:gray[Tick rows to link, test, export or delete several at once.]]",
+            width="content",
+        )
+        return
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="xsmall", key="connections_bar"
+    ):
+        hidden = f" :small[:gray[({elsewhere:,} not here)]]" if elsewhere else ""
+        st.markdown(f"**{ticked:,} selected**{hidden}", width="content")
+        for act, label in _LABELS.items():
+            st.button(
+                label,
+                type="tertiary" if act in _QUIET else "secondary",
+                disabled=act is BarAct.TEST and is_testing,
+                key=f"connections_bar_{act}",
+                on_click=on_act,
+                args=(act,),
+            )

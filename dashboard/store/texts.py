@@ -1,0 +1,13 @@
+"""Text that any database takes: names and messages come from strangers."""
+
+from __future__ import annotations
+
+
+def storable(text: str, *, most: int) -> str:
+    """Return the first `most` characters of `text`, without what a database or JSON refuses.
+
+    NULs are refused by PostgreSQL, and lone surrogates, which JSON may hold, have no UTF-8 form.
+    """
+    return (
+        text[:most].encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
