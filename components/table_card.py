@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -73,7 +74,7 @@ def _text_column(passport: Passport, key: str) -> str:
             "Text to summarize",
             places,
             index=first,
-            format_func=lambda place: plain(usual.candidates[place]) or "(no name)",
+            format_func=functools.partial(_label, usual.candidates),
             placeholder="Choose the column",
             help=f"The model reads its text from {TEXT_COLUMN}. Another column can be sent as it.",
             width=300,
@@ -106,6 +107,10 @@ def _figures(passport: Passport) -> None:
             help="The first characters of the file's SHA-256. Equal files have equal fingerprints.",
             width="content",
         )
+
+
+def _label(names: Sequence[str], place: int) -> str:
+    return plain(names[place]) or "(no name)"
 
 
 def _choose_first(key: str) -> None:
