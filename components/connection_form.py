@@ -16,6 +16,9 @@ from components.text import md, short
 from dashboard.connectors.base import FieldKind, FormField
 from dashboard.errors import Conflict, DashboardError, InvalidInput
 
+#: A password field sends nothing when the focus leaves it by its own eye button, as it does with
+#: the Tab key: what is typed is sent while it is typed.
+SENT_AFTER = "300ms"
 #: Beside the label of a field that cannot stay empty.
 REQUIRED = " *"
 
@@ -29,9 +32,15 @@ class Bound:
 
 
 def type_choice(titles: Mapping[str, str], *, key: str) -> None:
-    """Draw the choice of the type, which comes before everything else."""
+    """Draw the choice of the type, which comes before everything else; the first is the default."""
+    first = next(iter(titles))
     st.segmented_control(
-        "Type", list(titles), required=True, format_func=lambda one: titles[one], key=key
+        "Type",
+        list(titles),
+        default=first if st.session_state.get(key, first) == first else None,
+        required=True,
+        format_func=lambda one: titles[one],
+        key=key,
     )
 
 
@@ -107,11 +116,15 @@ def is_shown(spec: FormField, chosen: Mapping[str, str]) -> bool:
     return spec.shown_when is None or chosen.get(spec.shown_when[0]) == spec.shown_when[1]
 
 
-def field_widget(spec: FormField, key: str, *, bound: Bound, is_open: bool = False) -> str:
+def field_widget(
+    spec: FormField, key: str, *, bound: Bound, is_open: bool = False, stored: str = ""
+) -> str:
     """Draw one field and return what is in it; below a secret, where it is sent.
 
     Parameters
     ----------
+    stored
+        What stands in a choice at first; its first one where that is none of them.
     is_open
         Whether a field that is folded away is opened.
     """
@@ -119,8 +132,14 @@ def field_widget(spec: FormField, key: str, *, bound: Bound, is_open: bool = Fal
     label = spec.label + (REQUIRED if must else "")
     if spec.kind is FieldKind.CHOICE:
         words = dict(spec.choices)
+        values = list(words)
         chosen = st.selectbox(
-            label, list(words), format_func=lambda one: words[one], help=spec.help, key=key
+            label,
+            values,
+            index=values.index(stored) if stored in words else 0,
+            format_func=lambda one: words[one],
+            help=spec.help,
+            key=key,
         )
         return chosen or ""
     if spec.kind is FieldKind.LONG_TEXT:
@@ -135,15 +154,17 @@ def field_widget(spec: FormField, key: str, *, bound: Bound, is_open: bool = Fal
             )
             st.markdown(bound_words(bound))
         return typed_lines or ""
+    is_secret = spec.kind is FieldKind.SECRET
     typed = st.text_input(
         label,
-        type="password" if spec.kind is FieldKind.SECRET else "default",
+        type="password" if is_secret else "default",
+        live=SENT_AFTER if is_secret else False,
         autocomplete="off",
         placeholder=spec.example,
         help=spec.help or None,
         key=key,
     )
-    if spec.kind is FieldKind.SECRET:
+    if is_secret:
         st.markdown(bound_words(bound))
     return typed or ""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from components.connection_form import REQUIRED, Bound, bound_words, json_line
+from components.connection_form import REQUIRED, SENT_AFTER, Bound, bound_words, json_line
 from components.messages import field_box
 from components.text import md, plain, short
 from dashboard.domain.detail_tree import ValueKind
@@ -108,17 +108,19 @@ def detail_row(
                     ":orange-badge[:material/link_off: Goes with the host]", width="content"
                 )
             else:
-                st.session_state.setdefault(key, KEEP)
+                # A value set before the first draw reaches the browser as a message of that run
+                # alone, and is lost with it when another run follows at once; a default is not.
                 st.segmented_control(
                     f"What becomes of {_label(short(row.label, 60))}",
                     [KEEP, REPLACE, REMOVE] if row.can_remove else [KEEP, REPLACE],
+                    default=KEEP if st.session_state.get(key, KEEP) == KEEP else None,
                     required=True,
                     label_visibility="collapsed",
                     key=key,
                 )
         if row.is_moved or st.session_state.get(key) == REPLACE:
             _new_value(row, key_of)
-    if error is not None and not row.is_moved and st.session_state.get(key) == KEEP:
+    if error is not None and not row.is_moved and st.session_state.get(key, KEEP) == KEEP:
         _offer_to_replace(row, key)
     if correction and on_correct is not None:
         st.button(
@@ -170,6 +172,7 @@ def _new_value(row: DetailRow, key_of: KeyOf) -> None:
         st.text_input(
             _label(label),
             type="password" if row.is_masked else "default",
+            live=SENT_AFTER if row.is_masked else False,
             autocomplete="off",
             placeholder=row.example
             or ("Type or paste" if not wants_json else "As JSON: 8080, true"),
@@ -210,6 +213,7 @@ def added_values(count: int, *, key_of: KeyOf, error: DashboardError | None) -> 
                 st.text_input(
                     "Value, as JSON",
                     type="password",
+                    live=SENT_AFTER,
                     autocomplete="off",
                     placeholder='"a text", 8080 or true',
                     key=key,

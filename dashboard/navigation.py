@@ -45,7 +45,11 @@ def build_pages() -> dict[str, list[st.Page]]:
             page("summarize", "Summarize", "short_text"),
             page("latency", "Latency", "timer"),
         ],
-        "Record": [page("activity", "Activity", "history")],
+        "Record": [
+            page("runs", "Runs", "checklist"),
+            page("activity", "Activity", "history"),
+            page("compare", "Compare runs", "compare_arrows", hidden=True),
+        ],
     }
 
 

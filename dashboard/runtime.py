@@ -41,6 +41,7 @@ from dashboard.services.portable import Portable
 from dashboard.services.reads import Reads
 from dashboard.services.replacing import Replacing
 from dashboard.services.run_actions import RunActions
+from dashboard.services.run_history import RunHistory
 from dashboard.services.runs import RunService, RunSettings
 from dashboard.services.tables import TableStore
 from dashboard.services.watch import DeploymentWatch
@@ -155,6 +156,14 @@ class Runtime:
             settings=RunSettings(
                 in_flight=settings.in_flight, row_timeout_s=settings.infer_timeout_s
             ),
+        )
+        self.history = RunHistory(
+            self.gateway,
+            store=self._store,
+            runs=self.runs,
+            tables=self.tables,
+            reads=self.reads,
+            keep_days=settings.keep_days,
         )
         self.run_actions = RunActions(self.gateway, self.runs, self.reads)
         self.fetching = Fetching(

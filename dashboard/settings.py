@@ -82,6 +82,12 @@ class Settings:
         default=25.0,
         metadata={"doc": "Largest table fetched through a connection, in MB."},
     )
+    keep_days: int = field(
+        default=0,
+        metadata={
+            "doc": "Runs and fetched tables older than so many days are deleted; 0 keeps them."
+        },
+    )
     fetch_timeout_s: float = field(
         default=10.0,
         metadata={"doc": "How long a data source may take to answer, in s."},
@@ -173,6 +179,7 @@ class Settings:
             sandbox_wait_ms=read.number("SANDBOX_WAIT_MS", 0.0, least=0, most=600_000),
             sandbox_startup_s=read.number("SANDBOX_STARTUP_S", 0.0, least=0, most=600),
             fetch_max_mb=read.number("FETCH_MAX_MB", 25.0, least=0.001, most=10_000),
+            keep_days=read.whole_or_none("KEEP_DAYS", least=0, most=36_500) or 0,
             fetch_timeout_s=read.number("FETCH_TIMEOUT_S", 10.0, least=0.1, most=3600),
             allowed_hosts=read.hosts("ALLOWED_HOSTS"),
             database_url=read.database("DATABASE_URL"),

@@ -43,7 +43,7 @@ def typed(name: str) -> str:
 
 def kind() -> str:
     """Name of the type chosen, or `CUSTOM`."""
-    return str(st.session_state.setdefault(key_of("kind"), FIRST_KIND))
+    return str(st.session_state.get(key_of("kind"), FIRST_KIND))
 
 
 def connector() -> Connector:

@@ -97,12 +97,13 @@ def _field(lines: _Lines, spec: FormField) -> bool:
     edited = lines.edited
     places = edited.of_field(spec.key)
     added: FormField | None = None
+    stored = ""
     key = key_of(f"new{spec.key}")
     if spec.kind is FieldKind.CHOICE:
         # A stored value that is none of the choices has a line of its own.
         if places or not any(leaf.path == (spec.key,) for leaf in edited.leaves):
             added, key = spec, key_of(spec.key)
-            st.session_state.setdefault(key, edited.stored_choice(spec))
+            stored = edited.stored_choice(spec)
     else:
         lines.draw(places)
         if spec.kind is FieldKind.LONG_TEXT:
@@ -113,7 +114,8 @@ def _field(lines: _Lines, spec: FormField) -> bool:
         return False
     own = lines.error_at(spec.key, f"new{spec.key}")
     with field_box(spec.key, own):
-        field_widget(added, key, bound=lines.bound, is_open=own is not None)
+        is_open = own is not None
+        field_widget(added, key, bound=lines.bound, is_open=is_open, stored=stored)
     return own is not None
 
 

@@ -18,7 +18,7 @@ from dashboard import live, runtime, session, strings
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import DeploymentSettings, Pipeline, settings_of
 from dashboard.domain.workspace import labels
-from dashboard.views import deleting, exporting, linking, members
+from dashboard.views import deleting, exporting, linking, members, run_dialogs, run_export
 
 
 def draw() -> None:
@@ -34,6 +34,9 @@ def draw() -> None:
         "delete_connections": deleting.draw,
         "export_connections": exporting.draw,
         "add_member": members.draw,
+        "rename_run": run_dialogs.draw_rename,
+        "delete_runs": run_dialogs.draw_delete,
+        "export_run": run_export.draw,
     }
     if name in openers:
         openers[name](subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -16,7 +17,7 @@ from dashboard import live, runtime, session, strings
 from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX
 from dashboard.domain.run import Run, RunState
 from dashboard.errors import DashboardError, NotFound
-from dashboard.views import ways_back
+from dashboard.views import row_notes, ways_back
 
 _PAGE_ROWS = 200
 _MOVING_S = 0.7
@@ -66,7 +67,7 @@ def _header(run: Run) -> None:
     if run.started_at and run.finished_at:
         took = f" in {duration((run.finished_at - run.started_at).total_seconds())}"
     detail = f"Run of {when} on {md(run.pipeline_name)}. {rows}{took}. {md(engine_words(run))}"
-    with page_header(md(short(run.connection_name, 80)), detail):
+    with page_header(md(short(run.title or run.connection_name, 80)), detail):
         st.button(
             "New run",
             icon=":material/arrow_back:",
@@ -80,6 +81,7 @@ def _header(run: Run) -> None:
             key="run_timing",
             on_click=lambda: session.go_to("latency", run=run.run_id),
         )
+        _more(run)
         if run.state.is_over and run.rows_failed:
             st.button(
                 f"Retry {count(run.rows_failed, 'failed row')}",
@@ -87,6 +89,34 @@ def _header(run: Run) -> None:
                 key="run_retry",
                 on_click=_act,
                 args=(run, RunAct.RETRY),
+            )
+
+
+def _more(run: Run) -> None:
+    with st.popover("More", icon=":material/more_horiz:", key="run_more"):
+        ways: tuple[tuple[str, str, str, Callable[[], None]], ...] = (
+            (
+                "compare",
+                "Compare",
+                "compare_arrows",
+                lambda: session.go_to("compare", a=run.run_id),
+            ),
+            (
+                "export",
+                "Export…",
+                "download",
+                lambda: session.open_dialog("export_run", run.run_id),
+            ),
+            ("rename", "Rename…", "edit", lambda: session.open_dialog("rename_run", run.run_id)),
+            ("delete", "Delete…", "delete", lambda: session.open_dialog("delete_runs", run.run_id)),
+        )
+        for key, label, icon, act in ways:
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                type="tertiary",
+                key=f"run_{key}",
+                on_click=act,
             )
 
 
@@ -138,12 +168,13 @@ def _rows(run: Run) -> None:
     if not rows:
         st.markdown(":gray[No rows yet.]")
         return
-    reading_pane(
+    shown = reading_pane(
         rows,
         chosen=rows[0].index,
         engine_label=engine_words(run),
         key=f"pane_{run.run_id}_{page}",
     )
+    row_notes.draw(run, shown)
     st.markdown(f":small[:gray[**Evidence**: {md(strings.EVIDENCE)}]]")
     st.markdown(f":small[:gray[**Anomaly count**: {md(strings.ANOMALY_COUNT)}]]")
 

@@ -20,7 +20,7 @@ from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace, labels
 from dashboard.errors import DashboardError
-from dashboard.views import dialogs, ways_back
+from dashboard.views import dialogs, try_one, ways_back
 
 _FETCH = "fetch"
 _START = "start_run"
@@ -87,6 +87,7 @@ def _choose(rooms: Sequence[Workspace]) -> None:
         loading.skeleton("the table", (), height=260)
     else:
         _table(room, pipelines)
+    try_one.draw(room, pipelines)
 
 
 def _fetch(connection: Connection | None, room: Workspace, form: live.Form) -> None:

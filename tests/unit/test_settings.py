@@ -54,6 +54,7 @@ def test_every_setting_is_read(tmp_path):
         SANDBOX_WAIT_MS="250",
         SANDBOX_STARTUP_S="1.5",
         FETCH_MAX_MB="2",
+        KEEP_DAYS="30",
         FETCH_TIMEOUT_S="3",
         ALLOWED_HOSTS="Files.internal, 10.0.0.0/8, media.example.org, ::1",
         DATABASE_URL="postgresql+psycopg://u:p@db/x",

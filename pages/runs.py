@@ -1,0 +1,3 @@
+from components.frame import page_header
+
+page_header("Runs")
