@@ -118,17 +118,16 @@ def health_pills(
 
     # Told anew each time: the browser knows a pill by its words, and the counts in them change.
     st.session_state[_HEALTH_KEY] = slug(choice.health) if choice.health is not None else _ALL
-    with st.container(width="stretch"):
-        st.pills(
-            "Health",
-            [_ALL, *map(slug, HealthState)],
-            required=True,
-            format_func=words,
-            label_visibility="collapsed",
-            key=_HEALTH_KEY,
-            on_change=_chosen_health,
-            args=(on_choose,),
-        )
+    st.pills(
+        "Health",
+        [_ALL, *map(slug, HealthState)],
+        required=True,
+        format_func=words,
+        label_visibility="collapsed",
+        key=_HEALTH_KEY,
+        on_change=_chosen_health,
+        args=(on_choose,),
+    )
 
 
 def order_choice(choice: ListChoice, on_choose: OnChoose) -> None:

@@ -69,8 +69,9 @@ def draw(index: ConnectionIndex, rooms: Sequence[Workspace]) -> None:
             among=_among(choice.workspace, index, rooms),
         )
         found = index.find(wanted, choice.order, facts)
-        health_pills(choice, found.by_health, _change)
         order_choice(choice, _change)
+        # Last in the row: their counts change its width with every key.
+        health_pills(choice, found.by_health, _change)
     page = page_of(found.positions, choice.page)
     rows = index.rows(page.positions, facts)
     rooms_by_id = {str(room_id): name for room_id, name in names.items()}

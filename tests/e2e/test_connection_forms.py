@@ -43,7 +43,8 @@ def test_a_connection_is_created_tested_and_linked_within_four_clicks(
     screens = Screens(page, dashboard.url)
     screens.go("new-connection")
     # The workspace is proposed once the platform has told which there are.
-    expect(screens.widget("new_connection_room").get_by_text(ROOM)).to_be_visible(timeout=30_000)
+    room = page.get_by_role("combobox", name="Workspace")
+    expect(room).to_have_value(ROOM, timeout=30_000)
     screens.field("Name").fill("week-47")
     screens.field("Link").fill(source.link())
     screens.choose("Sign-in", "Token")  # two clicks

@@ -83,6 +83,8 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.choose("Sign-in", "Token")
     screens.field("Token").fill(typed["typed token"])
     screens.save()
+    # The host does not exist, so its test fails.
+    screens.button("Save without testing").click()
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)
     assert found_in(b"".join(witness.sent), typed) == list(typed)
     after = len(witness.sent)
