@@ -11,7 +11,8 @@ MARK = _ASSETS / "mark.svg"
 
 # One rule per line; what the theme has no key for (LOOK: theme). The status widget would flicker
 # with every poll; each page says itself what it is waiting for. Messages stand in the lower corner:
-# at the top they would cover the page's actions. A narrow title lets its actions wrap below it.
+# at the top they would cover the page's actions, and on the right those of an open drawer. A narrow
+# title lets its actions wrap below it.
 _CSS = """
 .stMainBlockContainer{padding-inline:clamp(1rem,3vw,2.25rem);max-width:1400px}
 [class*="st-key-step_next"]{background:color-mix(in srgb,currentColor 5%,transparent);
@@ -22,6 +23,8 @@ border-color:color-mix(in srgb,currentColor 55%,transparent)}
 [data-testid="stStatusWidget"]{display:none}
 .st-key-messages{position:fixed;right:1rem;bottom:1rem;width:min(24rem,calc(100vw - 2rem));
 z-index:1000100}
+body:has([data-testid="stDialog"]) .st-key-messages
+{right:auto;left:max(1rem,min(16rem,50vw - 12rem))}
 .st-key-messages [data-testid="stAlert"]{background:light-dark(#FCFCFA,#12191C);
 border-radius:.375rem}
 .st-key-page_title{min-width:min(100%,22rem)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -9,8 +10,9 @@ from datetime import UTC, datetime, tzinfo
 import pandas as pd
 import streamlit as st
 
-from components.badges import RUN_LOOKS, pipeline_badge, run_badge
-from components.text import count, duration, md, moment, plain
+from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
+from components.text import count, duration, md, moment, plain, short
+from dashboard.domain.check import Health, HealthState
 from dashboard.domain.connection import Connection
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import Run
@@ -40,31 +42,69 @@ def place_line(*, is_sandbox: bool, zone: tzinfo) -> str:
 def cards_row(
     *,
     connections: Sequence[Connection],
+    health: Mapping[str, Health],
     workspaces: int,
     running: Sequence[Running],
     last_run: Run | None,
     on_ask: Ask,
 ) -> None:
-    """Draw the three cards; `on_ask` is called with what was asked for."""
+    """Draw the three cards.
+
+    Parameters
+    ----------
+    health
+        Of the connections that were ever tested or used, by their ids.
+    on_ask
+        Called with what was asked for.
+    """
     left, middle, right = st.columns([1, 1.25, 1])
     with left, st.container(border=True, height="stretch", key="home_connections", gap="xsmall"):
-        _connections_card(connections, workspaces, on_ask)
+        _connections_card(connections, health, workspaces, on_ask)
     with middle, st.container(border=True, height="stretch", key="home_running", gap="xsmall"):
         _running_card(running, on_ask)
     with right, st.container(border=True, height="stretch", key="home_last_run", gap="xsmall"):
         _last_run_card(last_run, on_ask)
 
 
-def _connections_card(connections: Sequence[Connection], workspaces: int, on_ask: Ask) -> None:
+def _connections_card(
+    connections: Sequence[Connection], health: Mapping[str, Health], workspaces: int, on_ask: Ask
+) -> None:
     linked = sum(bool(one.workspace_names) for one in connections)
     st.markdown(f"**Connections** :gray[{len(connections):,} in all]")
     if not connections:
         st.markdown(":small[None yet. A connection is the address of your data.]")
     else:
-        st.markdown(f"**{linked:,}** linked to a workspace")
-        st.markdown(f"**{len(connections) - linked:,}** not linked, so only found by name")
-    st.markdown(f":small[:gray[{count(workspaces, 'workspace')} you are in.]]")
+        _health(connections, health, on_ask)
+        told = f"{linked:,} linked, {len(connections) - linked:,} found by name only. "
+        st.markdown(f":small[:gray[{told}{count(workspaces, 'workspace')} you are in.]]")
     _ask_button("See connections", "home_see_connections", HomeIntent("connections"), on_ask)
+
+
+def _health(connections: Sequence[Connection], health: Mapping[str, Health], on_ask: Ask) -> None:
+    """Count the connections by health, and name the one to mend."""
+    states = Counter(
+        health[one.connection_id].state if one.connection_id in health else HealthState.UNTESTED
+        for one in connections
+    )
+    with st.container(horizontal=True, gap="xsmall"):
+        for state in HealthState:
+            if states[state]:
+                words = f"{states[state]:,} {state.value.lower()}"
+                st.markdown(health_badge(state, words), width="content")
+    failing = [
+        one
+        for one in connections
+        if one.connection_id in health and health[one.connection_id].state is HealthState.FAILING
+    ]
+    if failing:
+        st.button(
+            f"Look at {md(short(failing[-1].name, 30))}",
+            type="tertiary",
+            icon=":material/build:",
+            key="home_fix_connection",
+            on_click=on_ask,
+            args=(HomeIntent("connections", {"connection": failing[-1].connection_id}),),
+        )
 
 
 def _running_card(running: Sequence[Running], on_ask: Ask) -> None:

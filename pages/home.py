@@ -67,6 +67,7 @@ elif not known:
 else:
     home_cards.cards_row(
         connections=connections.value or (),
+        health=live.read(current.checks.health(who), wait=False).value or {},
         workspaces=len(workspaces.value or ()),
         running=[
             (one, view.state, view.since_s)

@@ -191,6 +191,9 @@ def fill_in(name: str, link: str) -> None:
     st.session_state[key_of("kind")] = FIRST_KIND
     st.session_state[key_of("name")] = name
     st.session_state[key_of("url")] = link
+    # The error of what stood there before is none of these.
+    session.drop_job(FORM)
+    session.set_test(FORM, "")
 
 
 def taken_by(known: Sequence[Connection]) -> Callable[[], None] | None:

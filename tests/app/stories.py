@@ -5,7 +5,7 @@ What a component asks for is kept in the session under `asked`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
@@ -17,6 +17,7 @@ from components.home_cards import Running, cards_row
 from components.pipeline_card import PipelineFacts, pipeline_card
 from components.steps import steps_row
 from components.table_card import table_card
+from dashboard.domain.check import Health
 from dashboard.domain.connection import Connection
 from dashboard.domain.deployment import Phase, advance
 from dashboard.domain.inference import RowTiming
@@ -201,10 +202,15 @@ def draw_table(known: Passport, rows: Sequence[dict[str, object]]) -> None:
 
 
 def draw_home(
-    connections: Sequence[Connection], running: Sequence[Running], last: Run | None
+    connections: Sequence[Connection],
+    running: Sequence[Running],
+    last: Run | None,
+    *,
+    health: Mapping[str, Health] | None = None,
 ) -> None:
     cards_row(
         connections=connections,
+        health=health or {},
         workspaces=2,
         running=running,
         last_run=last,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from components.error_panel import WayBack
 from components.home_cards import HomeIntent
 from components.pipeline_card import PipelineAct
 from dashboard import strings
+from dashboard.domain.check import Check, CheckKind, health_of
 from dashboard.domain.pipeline import DeploymentStatus, PipelineState, Pod
 from dashboard.domain.run import RunState
 from dashboard.domain.story import StepKey, StoryFacts
@@ -283,6 +285,24 @@ def test_home_cards_of_nothing_say_that_nothing_is_in_use():
     assert labels(at) == ["See connections", "See pipelines"]
     at.button(key="home_see_pipelines").click().run()
     assert asked(at) == HomeIntent("pipelines")
+
+
+def test_home_counts_connections_by_health_and_names_the_one_to_mend():
+    failed = Check("id-b", CheckKind.TEST, stories.NOW, passed=False)
+    works = Check("id-a", CheckKind.USE, stories.NOW, passed=True)
+    connections = [
+        dataclasses.replace(stories.connection(name), connection_id=f"id-{name[0]}")
+        for name in ("a", f"b {stories.IMG}", "c")
+    ]
+    health = {"id-b": health_of([failed], stories.NOW), "id-a": health_of([works], stories.NOW)}
+    at = draw(stories.draw_home, connections, [], None, health=health)
+    told = shown(words(at))
+    for state in ("1 healthy", "1 failing", "1 not tested"):
+        assert state in told
+    assert "stale" not in told
+    at.button(key="home_fix_connection").click().run()
+    assert asked(at) == HomeIntent("connections", {"connection": "id-b"})
+    assert no_markup(at)
 
 
 def test_home_cards_of_three_running_offer_to_undeploy_each():
