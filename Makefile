@@ -35,8 +35,9 @@ format: setup-test ## Format the code and mend what can be mended
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
 
-bench: setup-test ## Time the first page against a bare one (minutes; keep the machine idle)
+bench: setup-test ## Time the first page, and a list of 10,000 (minutes; keep the machine idle)
 	@$(PY) -m tests.bench.first_page $(ARGS)
+	@$(PY) -m tests.bench.connections
 
 clean: ## Remove .venv and caches; the data folder stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results

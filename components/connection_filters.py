@@ -9,6 +9,7 @@ from typing import Final
 import streamlit as st
 
 from components.badges import HEALTH_LOOKS
+from components.choices import distinct, hold
 from components.text import plain, short
 from dashboard.domain.check import HealthState
 from dashboard.domain.connection_list import Order
@@ -74,9 +75,9 @@ def search_box(on_choose: OnChoose) -> str:
 
 def type_and_workspace(choice: ListChoice, facts: FilterFacts, on_choose: OnChoose) -> None:
     """Draw the filters by type and by workspace."""
-    kinds = _distinct(facts.types, lambda kind: short(kind, _LONGEST_NAME) or "(no type)")
-    rooms = {NOT_LINKED: "Not linked", **_distinct(list(facts.rooms), facts.rooms.__getitem__)}
-    _hold(_TYPE_KEY, choice.type)
+    kinds = _words(facts.types, lambda kind: short(kind, _LONGEST_NAME) or "(no type)")
+    rooms = {NOT_LINKED: "Not linked", **_words(list(facts.rooms), facts.rooms.__getitem__)}
+    hold(_TYPE_KEY, choice.type)
     st.selectbox(
         "Type",
         list(kinds),
@@ -89,7 +90,7 @@ def type_and_workspace(choice: ListChoice, facts: FilterFacts, on_choose: OnChoo
         on_change=_chosen_type,
         args=(on_choose,),
     )
-    _hold(_ROOM_KEY, choice.workspace or None)
+    hold(_ROOM_KEY, choice.workspace or None)
     st.selectbox(
         "Workspace",
         list(rooms),
@@ -132,7 +133,7 @@ def health_pills(
 
 def order_choice(choice: ListChoice, on_choose: OnChoose) -> None:
     """Draw the choice of the order."""
-    _hold(_ORDER_KEY, choice.order.value)
+    hold(_ORDER_KEY, choice.order.value)
     st.selectbox(
         "Sort by",
         [order.value for order in Order],
@@ -143,12 +144,6 @@ def order_choice(choice: ListChoice, on_choose: OnChoose) -> None:
         on_change=_chosen_order,
         args=(on_choose,),
     )
-
-
-def _hold(key: str, value: str | None) -> None:
-    """Let a widget show what is chosen: it may have changed by the address."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
 
 
 def _chosen_health(on_choose: OnChoose) -> None:
@@ -173,12 +168,6 @@ def _chosen_order(on_choose: OnChoose) -> None:
     on_choose(lambda old: replace(old, order=order, page=1))
 
 
-def _distinct(values: Sequence[str], words: Callable[[str], str]) -> dict[str, str]:
-    """Return words for each value; a select field cannot tell two of the same words apart."""
-    told: dict[str, str] = {}
-    used: dict[str, int] = {}
-    for value in values:
-        text = plain(words(value))
-        used[text] = used.get(text, 0) + 1
-        told[value] = text if used[text] == 1 else f"{text} ({used[text]})"
-    return told
+def _words(values: Sequence[str], words: Callable[[str], str]) -> dict[str, str]:
+    """Return words for each value."""
+    return dict(zip(values, distinct([plain(words(one)) for one in values]), strict=True))

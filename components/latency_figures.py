@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from components.latency_plots import OF_A_RUN, Basis
 from components.text import count, milliseconds
 from dashboard.domain.latency import Percentile, Sample, model_share, percentiles
 
@@ -17,7 +18,7 @@ _MEANING = {
 }
 
 
-def latency_figures(samples: Sequence[Sample]) -> None:
+def latency_figures(samples: Sequence[Sample], *, basis: Basis = OF_A_RUN) -> None:
     """Draw p50, p90, p95, p99 and the model's share of time, as five figures.
 
     Parameters
@@ -33,11 +34,11 @@ def latency_figures(samples: Sequence[Sample]) -> None:
                 _value(percentile),
                 border=True,
                 height="stretch",
-                help=_basis(percentile),
+                help=_basis(percentile, basis),
             )
         share = model_share(samples)
         st.metric(
-            "Model's share of time",
+            "Model's share of time" if basis.is_whole else "Model's share in the engine",
             "not known" if share is None else f"{100 * share:.0f} %",
             border=True,
             height="stretch",
@@ -51,9 +52,12 @@ def _value(percentile: Percentile) -> str:
     return milliseconds(percentile.value_ms)
 
 
-def _basis(percentile: Percentile) -> str | None:
+def _basis(percentile: Percentile, basis: Basis) -> str | None:
     if percentile.lack:
-        return f"{percentile.lack}: run {percentile.rows_missing} more to see it."
+        return (
+            f"It needs {percentile.rows_needed} rows, {basis.source} has {percentile.rows}: "
+            f"{percentile.rows_missing} more to see it."
+        )
     if percentile.percent < 95:  # plain enough, and the label needs the room
         return None
     return f"One of {count(percentile.rows, 'measured time')}, never a value between two."

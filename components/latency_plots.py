@@ -1,70 +1,60 @@
-"""Plotly figures of a run's latency. Colours are the theme's categorical ones, by their place.
-
-Streamlit's template carries stand-ins that the browser replaces, so that the figures follow the
-light/dark toggle; a colour written out here would not.
-"""
+"""Plotly figures of a run's latency: the split of each row, what length costs, how it went on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from statistics import fmean
 
 import plotly.graph_objects as go
-import plotly.io as pio
-import streamlit.elements.plotly_chart  # noqa: F401  registers the template that is read below
 
+from components.plot_dress import LEGEND, MAIN, MUTED, PALETTE, Unit, dress
 from components.text import milliseconds
 from dashboard.domain.latency import (
     SEGMENTS,
     LengthFit,
-    Percentile,
     Sample,
     Segment,
     seconds_since_first,
     slowest,
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the times of a chart are times of, in the words of its axes and sentences.
+
+    Parameters
+    ----------
+    source
+        As in "needs 100 rows; this run has 24".
+    is_whole
+        Whether a row's time is all of it, rather than the engine's part.
+    """
+
+    source: str
+    place_axis: str
+    time_axis: str
+    is_whole: bool
+
+
+OF_A_RUN = Basis("this run", "Row of the run", "Total time", is_whole=True)
+OF_A_LOG = Basis("the log", "Inference, oldest first", "Engine time", is_whole=False)
+
 #: More bars than this cannot be told apart: neighbours are averaged.
 BARS_AT_MOST = 240
 #: More dots or steps than this say no more and make the browser slow.
 POINTS_AT_MOST = 1_500
 
-_PALETTE = tuple(pio.templates["streamlit"].layout.colorway)
 _COLORS = {
-    Segment.WAITING: _PALETTE[2],
-    Segment.SENDING: _PALETTE[6],
-    Segment.READING: _PALETTE[3],
-    Segment.MODEL: _PALETTE[0],
-    Segment.UNSPLIT: _PALETTE[7],
-    Segment.RECEIVING: _PALETTE[1],
+    Segment.WAITING: PALETTE[2],
+    Segment.SENDING: PALETTE[6],
+    Segment.READING: PALETTE[3],
+    Segment.MODEL: PALETTE[0],
+    Segment.UNSPLIT: PALETTE[7],
+    Segment.RECEIVING: PALETTE[1],
 }
-_MAIN, _MUTED = _PALETTE[0], _PALETTE[2]
-#: Half see-through of the muted colour: light enough for lines on both backgrounds.
-_GRID = "rgba(127,140,143,0.22)"
-_SECONDS_FROM_MS = 10_000
-_LEGEND = {
-    "orientation": "h",
-    "x": 0,
-    "y": 1.04,
-    "yanchor": "bottom",
-    "font": {"size": 12},
-    "traceorder": "normal",  # bars that are stacked would be listed from the top down
-}
-#: Labels stand above the curve; p90, p95 and p99 are close, so they are moved apart, in px upwards.
-_LABEL_SHIFT = {50: 9, 90: -4, 95: 7, 99: 19}
-
-
-class _Unit:
-    """The unit of one axis: ms, or s where the greatest value is above 10 s."""
-
-    def __init__(self, greatest_ms: float) -> None:
-        in_seconds = greatest_ms > _SECONDS_FROM_MS
-        self.name, self._ms = ("s", 1000.0) if in_seconds else ("ms", 1.0)
-        self.hover = "%{y:,.1f} " + self.name
-
-    def of(self, value_ms: float) -> float:
-        return round(value_ms / self._ms, 3)
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:
@@ -79,19 +69,21 @@ def bar_size(samples: Sequence[Sample]) -> int:
     return 1 if len(samples) <= BARS_AT_MOST else -(-len(samples) // (BARS_AT_MOST // 2))
 
 
-def split_figure(samples: Sequence[Sample], *, with_model: bool) -> go.Figure:
+def split_figure(
+    samples: Sequence[Sample], *, with_model: bool, basis: Basis = OF_A_RUN
+) -> go.Figure:
     """Draw each row's time as a stacked bar, split into its segments; above 240 rows, averages."""
     size = bar_size(samples)
     groups = [samples[at : at + size] for at in range(0, len(samples), size)]
     left_out = set() if with_model else {Segment.MODEL, Segment.UNSPLIT}  # that holds the model too
-    if all(sample.is_split for sample in samples):
-        left_out.add(Segment.UNSPLIT)
-    shown = [segment for segment in SEGMENTS if segment not in left_out]
+    # Parts that took no time in any row, or were never measured, would only lengthen the legend.
+    took = [one for one in SEGMENTS if any(sample.part_ms(one) for sample in samples)]
+    shown = [segment for segment in took if segment not in left_out] or [Segment.MODEL]
     heights_ms = [
         fmean(sum(sample.part_ms(segment) for segment in shown) for sample in group)
         for group in groups
     ]
-    unit = _Unit(max(heights_ms))
+    unit = Unit(max(heights_ms))
     rows = [group[0].row_index + 1 for group in groups]
     figure = go.Figure()
     for segment in shown:
@@ -103,13 +95,13 @@ def split_figure(samples: Sequence[Sample], *, with_model: bool) -> go.Figure:
             width=0.3 if len(groups) == 1 else None,
             hovertemplate=unit.hover,
         )
-    _dress(figure, x_title="Row of the run", y_title=f"Time ({unit.name})", height=310)
+    dress(figure, x_title=basis.place_axis, y_title=f"Time ({unit.name})", height=310)
     figure.update_layout(
         barmode="stack",
         bargap=0.18,
         barcornerradius=2,
         hovermode="x unified",
-        legend=_LEGEND,
+        legend=LEGEND,
     )
     title = "Row %{x}" if size == 1 else f"{size} rows from row %{{x}}"
     figure.update_yaxes(range=[0, unit.of(max(heights_ms)) * 1.14 or 1])
@@ -124,79 +116,35 @@ def split_figure(samples: Sequence[Sample], *, with_model: bool) -> go.Figure:
 
 
 def _point_at_tallest(
-    figure: go.Figure, rows: Sequence[int], heights_ms: Sequence[float], unit: _Unit, word: str
+    figure: go.Figure, rows: Sequence[int], heights_ms: Sequence[float], unit: Unit, word: str
 ) -> None:
-    """Name the tallest bar; the label leans to where there is room."""
+    """Name the tallest bar, above it; near an edge the label leans to where there is room."""
     at = max(range(len(rows)), key=heights_ms.__getitem__)
-    is_left = at < len(rows) / 2
+    third = 3 * at // len(rows)
     figure.add_annotation(
         x=rows[at],
         y=unit.of(heights_ms[at]),
         text=f"Row {rows[at]:,}: {word}, {milliseconds(heights_ms[at])}",
-        ax=70 if is_left else -70,
-        ay=-9,
-        xanchor="left" if is_left else "right",
-        arrowhead=0,
-        arrowwidth=1,
-        arrowcolor=_MUTED,
+        showarrow=False,
+        xanchor=("left", "center", "right")[third],
+        yanchor="bottom",
+        yshift=2,
     )
 
 
-def share_done_figure(samples: Sequence[Sample], marks: Sequence[Percentile]) -> go.Figure:
-    """Draw the share of rows done within a time (ECDF), with a dot for each percentile given."""
-    totals = sorted(sample.total_ms for sample in samples)
-    unit = _Unit(totals[-1])
-    every = -(-len(totals) // POINTS_AT_MOST)
-    steps = [at for at in range(len(totals)) if at % every == 0 or at == len(totals) - 1]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=[unit.of(totals[0]), *(unit.of(totals[at]) for at in steps)],
-        y=[0.0, *(100 * (at + 1) / len(totals) for at in steps)],
-        mode="lines",
-        line={"shape": "hv", "width": 2, "color": _MAIN},
-        hovertemplate="%{y:.0f} % of the rows within %{x:,.1f} " + unit.name + "<extra></extra>",
-    )
-    given = [(mark, mark.value_ms) for mark in marks if mark.value_ms is not None]
-    for mark, value_ms in given:
-        # On the curve's step at that value, which need not contain the percent itself.
-        below = sum(total < value_ms for total in totals)
-        upto = sum(total <= value_ms for total in totals)
-        share = min(max(mark.percent, 100 * below / len(totals)), 100 * upto / len(totals))
-        at_x = unit.of(value_ms)
-        figure.add_scatter(
-            x=[at_x, at_x],
-            y=[0, share],
-            mode="lines+markers",
-            marker={"size": [0, 9], "color": _MAIN, "opacity": 1},
-            line={"dash": "dot", "width": 1.5, "color": _MUTED},
-            hoverinfo="skip",
-        )
-        figure.add_annotation(
-            x=at_x,
-            y=share,
-            text=f"<b>p{mark.percent}</b> {milliseconds(value_ms)}",
-            showarrow=False,
-            xanchor="right",
-            xshift=-9,
-            yshift=_LABEL_SHIFT.get(mark.percent, 0),
-        )
-    _dress(figure, x_title=f"Total time of a row ({unit.name})", y_title="Rows done (%)")
-    figure.update_xaxes(range=[0, unit.of(totals[-1]) * 1.04 or 1])
-    figure.update_yaxes(range=[-3, 112], tickvals=[0, 25, 50, 75, 100])
-    return figure
-
-
-def length_figure(samples: Sequence[Sample], fit: LengthFit | None) -> go.Figure:
+def length_figure(
+    samples: Sequence[Sample], fit: LengthFit | None, *, basis: Basis = OF_A_RUN
+) -> go.Figure:
     """Draw each row's total against the length of its input, and the fit where there is one."""
     points = thinned(samples)
-    unit = _Unit(max(sample.total_ms for sample in samples))
+    unit = Unit(max(sample.total_ms for sample in samples))
     figure = go.Figure()
     figure.add_scatter(
         x=[sample.words for sample in points],
         y=[unit.of(sample.total_ms) for sample in points],
         customdata=[sample.row_index + 1 for sample in points],
         mode="markers",
-        marker={"size": 9 if len(points) < 300 else 5, "color": _MAIN, "opacity": 0.8},
+        marker={"size": 9 if len(points) < 300 else 5, "color": MAIN, "opacity": 0.8},
         hovertemplate="Row %{customdata:,d}: %{x:,d} words, " + unit.hover + "<extra></extra>",
     )
     longest = max(sample.words for sample in samples)
@@ -206,10 +154,10 @@ def length_figure(samples: Sequence[Sample], fit: LengthFit | None) -> go.Figure
             x=ends,
             y=[unit.of(fit.at_ms(words)) for words in ends],
             mode="lines",
-            line={"dash": "dash", "width": 1.5, "color": _MUTED},
+            line={"dash": "dash", "width": 1.5, "color": MUTED},
             hoverinfo="skip",
         )
-    _dress(figure, x_title="Length of the input (words)", y_title=f"Total time ({unit.name})")
+    dress(figure, x_title="Length of the input (words)", y_title=f"{basis.time_axis} ({unit.name})")
     figure.update_xaxes(range=[0, longest * 1.05 or 1])
     figure.update_yaxes(range=[0, unit.of(max(s.total_ms for s in samples)) * 1.1 or 1])
     if fit and fit.is_clear:
@@ -225,7 +173,7 @@ def length_figure(samples: Sequence[Sample], fit: LengthFit | None) -> go.Figure
     return figure
 
 
-def over_time_figure(ordered: Sequence[Sample]) -> go.Figure:
+def over_time_figure(ordered: Sequence[Sample], *, basis: Basis = OF_A_RUN) -> go.Figure:
     """Draw the rows' totals as they were answered, with the engine's own time below them.
 
     Parameters
@@ -233,17 +181,18 @@ def over_time_figure(ordered: Sequence[Sample]) -> go.Figure:
     ordered
         As of `dashboard.domain.latency.in_order_of_answer`.
     """
-    unit = _Unit(max(sample.total_ms for sample in ordered))
+    unit = Unit(max(sample.total_ms for sample in ordered))
     elapsed_s = seconds_since_first(ordered)
     numbers = list(accumulate([1] * len(ordered)))
     at_x = dict(zip((sample.row_index for sample in ordered), elapsed_s or numbers, strict=True))
     points = thinned(ordered)
     with_line = len(points) <= 120
     figure = go.Figure()
-    for name, color, values_ms in (
-        ("Whole row", _MUTED, [sample.total_ms for sample in points]),
-        ("Engine alone", _MAIN, [sample.engine_ms for sample in points]),
-    ):
+    lines: list[tuple[str, str, list[float | None]]] = [
+        ("Whole row", MUTED, [sample.total_ms for sample in points]),
+        ("Engine alone", MAIN, [sample.engine_ms for sample in points]),
+    ]
+    for name, color, values_ms in lines if basis.is_whole else lines[1:]:
         if all(value_ms is None for value_ms in values_ms):
             continue
         figure.add_scatter(
@@ -261,28 +210,10 @@ def over_time_figure(ordered: Sequence[Sample]) -> go.Figure:
             + "<extra></extra>",
         )
     x_title = "Time since the first answer (s)" if elapsed_s else "Order of the answers"
-    _dress(figure, x_title=x_title, y_title=f"Time ({unit.name})")
+    dress(figure, x_title=x_title, y_title=f"Time ({unit.name})")
     figure.update_layout(
         showlegend=True,
-        legend=_LEGEND,
+        legend=LEGEND,
     )
     figure.update_yaxes(range=[0, unit.of(max(s.total_ms for s in ordered)) * 1.1 or 1])
     return figure
-
-
-def _dress(figure: go.Figure, *, x_title: str, y_title: str, height: int = 290) -> None:
-    """Give a figure the size, axes and lettering all of them share."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 4, "r": 8, "t": 8, "b": 0},
-        showlegend=len(figure.data) > 1 and figure.data[0].type == "bar",
-        font={"size": 12},
-    )
-    axis = {"tickfont": {"size": 12}, "automargin": True}
-    line = {"showline": True, "linecolor": _MUTED, "ticks": "outside", "tickcolor": _MUTED}
-    figure.update_xaxes(
-        title={"text": x_title, "standoff": 6}, showgrid=False, zeroline=False, **line, **axis
-    )
-    figure.update_yaxes(
-        title={"text": y_title, "standoff": 16}, gridcolor=_GRID, zeroline=False, nticks=6, **axis
-    )

@@ -4,30 +4,59 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from components.text import ago, count, md, milliseconds, plain, short, size
-from dashboard.domain.table import TEXT_COLUMN, Fit, Passport, fit_of
+from components.text import ago, count, md, milliseconds, moment, plain, short, size
+from dashboard.domain.table import (
+    FLAG_DEFAULTS,
+    TEXT_COLUMN,
+    Fit,
+    Passport,
+    TableChange,
+    change_of,
+    fit_of,
+)
 
 #: A cell shows the beginning of a text; the reading pane shows all of it.
 _CELL_CHARACTERS = 400
+PAGE_ROWS = 100
+#: Whoever has more columns than this looks at them elsewhere.
+_MOST_COLUMNS = 40
+_MOST_NAMED = 4
+_PAGER_WIDTH_PX = 400
+
+
+def shown_rows(passport: Passport) -> tuple[int, int]:
+    """Return the offset of the page of rows the card shows, and how many rows a page has."""
+    number = int(st.session_state.get(_page_key(passport), 1))
+    return (min(max(number, 1), _pages(passport)) - 1) * PAGE_ROWS, PAGE_ROWS
 
 
 def table_card(
-    passport: Passport, first_rows: Sequence[Mapping[str, Any]], *, key: str
+    passport: Passport,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: str,
+    host: str = "",
+    before: Passport | None = None,
+    zone: tzinfo = UTC,
 ) -> tuple[str, Fit]:
     """Draw the card.
 
     Parameters
     ----------
-    first_rows
-        The table's first rows, in order.
+    rows
+        The rows that `shown_rows` asks for.
     key
         Key of the choice of the text column; another one for each table.
+    host
+        What is shown of the connection's address; empty where there is nothing to show.
+    before
+        The table of the last fetch of the same connection before this one.
 
     Returns
     -------
@@ -35,13 +64,14 @@ def table_card(
     """
     with st.container(border=True, key="summarize_table"):
         head = st.container(horizontal=True, vertical_alignment="center")
+        _source(passport, host, before, zone)
         _figures(passport)
         text_column = _text_column(passport, key)
         fit = fit_of(passport.columns, text_column)
         with head:
             _head(passport, fit)
         _misfit(passport, fit, text_column)
-        _preview(passport, first_rows, text_column)
+        _preview(passport, rows, text_column)
     return text_column, fit
 
 
@@ -56,6 +86,57 @@ def _head(passport: Passport, fit: Fit) -> None:
     age_s = (datetime.now(UTC) - passport.fetched_at).total_seconds()
     took = milliseconds(passport.fetch_ms)
     st.markdown(f":small[:gray[fetched {ago(age_s)} in {took}]]", width="content")
+
+
+def _source(passport: Passport, host: str, before: Passport | None, zone: tzinfo) -> None:
+    """Say where the table comes from and what became of it since the last fetch, in one line."""
+    told = f"From **{md(short(passport.connection_name, 80))}**"
+    told += f" ({md(host)})." if host else "."
+    if before is not None:
+        now = datetime.now(UTC)
+        told += f" {change_line(change_of(passport, before), now=now, zone=zone)}"
+    st.markdown(f":small[{told}]")
+
+
+def change_line(change: TableChange, *, now: datetime, zone: tzinfo) -> str:
+    """Return what changed since the last fetch as a Markdown sentence or two."""
+    when = moment(change.since, now=now, zone=zone)
+    if change.is_same_file:
+        return f"Unchanged since {when}."
+    than = f"than {_at(when)}"
+    first = "Another file " + than
+    if change.rows:
+        more = "more" if change.rows > 0 else "fewer"
+        first = f"{count(abs(change.rows), 'row')} {more} {than}"
+    elif change.size_bytes:
+        larger = "larger" if change.size_bytes > 0 else "smaller"
+        first = f"As many rows as {_at(when)}; the file is {size(abs(change.size_bytes))} {larger}"
+    parts = [
+        first,
+        *_columns_told(change.new, "is new", "are new"),
+        *_columns_told(change.gone, "is gone", "are gone"),
+        *(
+            f"column **{md(short(one.name, 40))}** now holds {md(one.type)}"
+            for one in change.other_type[:_MOST_NAMED]
+        ),
+    ]
+    return "; ".join(parts) + "."
+
+
+def _at(when: str) -> str:
+    """Return a time of `moment` with the word before it."""
+    if when == "yesterday":
+        return when
+    return f"at {when}" if ":" in when else f"on {when}"
+
+
+def _columns_told(names: Sequence[str], one: str, many: str) -> list[str]:
+    if not names:
+        return []
+    told = ", ".join(f"**{md(short(name, 40))}**" for name in names[:_MOST_NAMED])
+    if len(names) > _MOST_NAMED:
+        told += f" and {len(names) - _MOST_NAMED} more"
+    return [f"column {told} {one}" if len(names) == 1 else f"columns {told} {many}"]
 
 
 def _text_column(passport: Passport, key: str) -> str:
@@ -95,7 +176,12 @@ def _text_column(passport: Passport, key: str) -> str:
 def _figures(passport: Passport) -> None:
     with st.container(horizontal=True, gap="large"):
         st.metric("Rows", f"{passport.rows:,}", width="content")
-        st.metric("Columns", f"{len(passport.columns):,}", width="content")
+        kinds = "\n".join(
+            f"- **{md(short(one.name, 40))}**: {md(one.type)}"
+            for one in passport.columns[:_MOST_COLUMNS]
+        )
+        columns = f"{len(passport.columns):,}"
+        st.metric("Columns", columns, help=kinds or None, width="content")
         st.metric("Size", size(passport.raw_bytes), width="content")
         if passport.longest_text_words is not None:
             longest = count(passport.longest_text_words, "word")
@@ -128,10 +214,15 @@ def _misfit(passport: Passport, fit: Fit, text_column: str) -> None:
     for name in fit.twice:
         st.markdown(f":red[:material/error: The column **{md(name)}** is there twice.]")
     for column in fit.wrong_type:
-        wanted = "text" if column.name == text_column else "true or false"
         st.markdown(
-            f":red[:material/error: The column **{md(column.name)}** must hold {wanted}; it holds "
+            f":red[:material/error: The column **{md(column.name)}** must hold text; it holds "
             f"{md(column.type)}.]"
+        )
+    for column in fit.ignored:
+        default = "true" if FLAG_DEFAULTS[column.name] else "false"
+        st.markdown(
+            f":orange[:material/info: **{md(column.name)}** holds {md(column.type)}, not true or "
+            f"false: it is left out, and {default} is sent.]"
         )
     if text_column != TEXT_COLUMN and fit.fits:
         st.markdown(
@@ -143,33 +234,63 @@ def _misfit(passport: Passport, fit: Fit, text_column: str) -> None:
         st.markdown(f":small[:gray[Not read by the model, so not sent: {names}{more}.]]")
 
 
-def _preview(passport: Passport, first_rows: Sequence[Mapping[str, Any]], text_column: str) -> None:
+def _preview(passport: Passport, rows: Sequence[Mapping[str, Any]], text_column: str) -> None:
     names = [column.name for column in passport.columns]
     # The model's text comes first, whatever its place in the file.
     names.sort(key=lambda name: name != text_column)
-    frame = pd.DataFrame({name: [_cell(row.get(name)) for row in first_rows] for name in names})
-    frame.index = pd.RangeIndex(1, len(frame) + 1, name="Row")
-    config = {
-        TEXT_COLUMN: st.column_config.TextColumn(TEXT_COLUMN, width=560),
-    }
+    labels = _labels(names[:_MOST_COLUMNS])
+    frame = pd.DataFrame(
+        {label: [_cell(row.get(name)) for row in rows] for name, label in labels.items()}
+    )
+    first, _most = shown_rows(passport)
+    frame.index = pd.RangeIndex(first + 1, first + len(frame) + 1, name="Row")
+    wide = st.column_config.TextColumn(width=560)
     st.dataframe(
         frame,
         height=214,
         row_height=34,
         width="stretch",
         key=f"summarize_preview_{passport.table_id}",
-        column_config=config,
-        alt=f"First {count(len(frame), 'row')} of the fetched table",
+        column_config={labels[text_column]: wide} if text_column in labels else None,
+        alt=f"{_range(passport, first, len(frame))} of the fetched table",
     )
-    shown = (
-        f"{count(passport.rows, 'row')}, all shown."
-        if len(frame) == passport.rows
-        else f"Rows 1–{len(frame):,} of {passport.rows:,}."
-    )
-    st.markdown(
-        f":small[:gray[{shown} **{TEXT_COLUMN}** is the text to summarize; the other columns are "
-        "settings of the model.]]"
-    )
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        told = f"{_range(passport, first, len(frame))}."
+        if text_column in names:
+            told += f" **{md(short(text_column, 40))}** is the text to summarize."
+        if len(names) > _MOST_COLUMNS:
+            told += f" {_MOST_COLUMNS} of {len(names):,} columns are shown."
+        st.markdown(f":small[:gray[{told}]]", width="content")
+        if _pages(passport) > 1:
+            st.pagination(_pages(passport), width=_PAGER_WIDTH_PX, key=_page_key(passport))
+
+
+def _range(passport: Passport, first: int, shown: int) -> str:
+    if shown == passport.rows:
+        return f"{count(passport.rows, 'row')}, all shown"
+    return f"Rows {first + 1:,}–{first + shown:,} of {passport.rows:,}"
+
+
+def _labels(names: Sequence[str]) -> dict[str, str]:
+    """Return what heads each column: told apart even where only hidden signs do."""
+    labels: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        wanted = label = short(name, 60) or "(no name)"
+        number = 2
+        while label in taken:
+            label, number = f"{wanted} ({number})", number + 1
+        taken.add(label)
+        labels[name] = label
+    return labels
+
+
+def _pages(passport: Passport) -> int:
+    return max(1, -(-passport.rows // PAGE_ROWS))
+
+
+def _page_key(passport: Passport) -> str:
+    return f"summarize_page_{passport.table_id}"
 
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - any value a table can hold

@@ -93,7 +93,8 @@ def tell_news() -> None:
     shown = session.jobs_of_drawn_forms()
     for job in current.jobs.take_news(current.identity(), session.jobs_started()):
         if job.error is None:
-            if (ended := job.outcome) is not None:
+            # One without words, such as of something saved while it is typed, shows where it is.
+            if (ended := job.outcome) is not None and ended.message:
                 told = messages.success(ended.message, is_partial=ended.is_partial)
                 session.keep_message(told)
         elif job.job_id not in shown:
@@ -159,6 +160,7 @@ def pursue() -> None:
 def follow() -> None:
     """Poll until what this run has drawn as loading, or a job under way, has ended."""
     session.take_submitted()
+    session.end_run()
     current = runtime.current()
     who = current.identity()
     keys = session.followed()

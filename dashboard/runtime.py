@@ -41,9 +41,11 @@ from dashboard.services.portable import Portable
 from dashboard.services.reads import Reads
 from dashboard.services.replacing import Replacing
 from dashboard.services.run_actions import RunActions
+from dashboard.services.run_export import RunExport
 from dashboard.services.run_history import RunHistory
 from dashboard.services.runs import RunService, RunSettings
 from dashboard.services.tables import TableStore
+from dashboard.services.try_one import TryOne
 from dashboard.services.watch import DeploymentWatch
 from dashboard.services.workspaces import Workspaces
 from dashboard.settings import Settings
@@ -54,6 +56,7 @@ from dashboard.store.marks import Marks
 #: threads, a first page that is served meanwhile comes 2 s later; with this, 0.2 s.
 _SHORT_SWITCH_S = 0.0003
 _TICK_S = 0.25
+_SWEEP_S = 3600.0
 _READY_WAIT_S = 30.0
 _RETRY_SIGN_IN_S = 3.0
 _LONGEST_SIGN_IN_PAUSE_S = 600.0
@@ -166,6 +169,14 @@ class Runtime:
             keep_days=settings.keep_days,
         )
         self.run_actions = RunActions(self.gateway, self.runs, self.reads)
+        self.exports = RunExport(
+            self.gateway,
+            self.runs,
+            self.tables,
+            notes_of=lambda who, run_id: self.history.notes(who, run_id).load(),
+            timeout_s=settings.infer_timeout_s,
+        )
+        self.try_one = TryOne(self.gateway, timeout_s=settings.infer_timeout_s)
         self.fetching = Fetching(
             self.gateway,
             self.tables,
@@ -187,6 +198,8 @@ class Runtime:
         self._try_again.set()
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._acting.shutdown(wait=False, cancel_futures=True)
+        self.try_one.close()
+        self.exports.close()
         self.runs.close(timeout_s=2.0)
         if self._sandbox is not None:
             self._sandbox.stop()
@@ -314,6 +327,7 @@ class Runtime:
                 # Nobody should wait for the longest list: of ten thousand it takes seconds.
                 self.reads.get(self.catalog.connections(self._identity))
                 self.runs.resume_all()
+                self.tables.sweep()
                 self._warm_up()
                 return
 
@@ -341,9 +355,24 @@ class Runtime:
             self.reads.invalidate(LOCAL_KEY)
 
     def _tick(self) -> None:
+        sweep_at = time.monotonic()
         while not self._stopping.wait(_TICK_S):
             if self._signed_in.is_set():
                 self.watch.tick()
+            if time.monotonic() >= sweep_at:
+                sweep_at = time.monotonic() + _SWEEP_S
+                with contextlib.suppress(RuntimeError):  # the pool was shut down meanwhile
+                    self._acting.submit(self._sweep)
+
+    def _sweep(self) -> None:
+        """Delete what is older than it is to be kept, whether the platform answers or not."""
+        try:
+            gone = self.history.sweep()
+        except Exception as exc:  # noqa: BLE001 - the next one tries again
+            _LOG.warning("old runs were not deleted: %s", type(exc).__name__)
+        else:
+            if gone:
+                _LOG.info("deleted %d runs that were older than they are to be kept", gone)
 
     def _may_see(self, who: Identity, workspace_id: int) -> bool:
         known = self.reads.get(self.catalog.workspaces(who))

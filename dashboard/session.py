@@ -9,13 +9,15 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from components.messages import Message
+from dashboard.domain.run import RunRow
 from dashboard.errors import DashboardError
 
 _READ_UNTIL = "_read_until"
@@ -37,6 +39,13 @@ _STALE = "_stale"
 _ERROR_SHOWN = "_error_shown"
 _RUN = "_run"
 _TICKED = "_ticked"
+_TICKED_RUNS = "_ticked_runs"
+_ROW = "_row"
+_OPINION = "_opinion"
+_OPINION_OPEN = "_opinion_open"
+_EXPORT = "_export"
+_TRIAL = "_trial"
+_TRIAL_DRAWN = "_trial_drawn"
 _ADDRESSES = "_addresses"
 _OPENED = "_opened"
 _HIDDEN = "_hidden"
@@ -62,6 +71,13 @@ def begin_run(reads_generation: int) -> None:
     st.session_state[_STALE] = None
     st.session_state[_ERROR_SHOWN] = False
     st.session_state.pop(_DUE, None)
+    st.session_state[_TRIAL_DRAWN] = False
+
+
+def end_run() -> None:
+    """End a script run that was not broken off: what is private and was not drawn is dropped."""
+    if not st.session_state.get(_TRIAL_DRAWN):
+        drop_trial()
 
 
 def reads_generation() -> int:
@@ -254,6 +270,64 @@ def run_was_moving(run_id: str) -> bool:
     return bool(st.session_state.get(_RUN) == (run_id, True))
 
 
+def note_export(run_id: str, form: str) -> str:
+    """Remember the file of a run's rows that is made last, and return its unguessable id."""
+    file_id = secrets.token_urlsafe(24)
+    st.session_state[_EXPORT] = (run_id, file_id, form)
+    return file_id
+
+
+def export_of(run_id: str) -> tuple[str, str]:
+    """Id and form of the file of this run's rows that was made last; empty texts without one."""
+    noted, file_id, form = st.session_state.get(_EXPORT, ("", "", ""))
+    return (file_id, form) if noted == run_id else ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialNote:
+    """One text that was tried: private, so it goes when the page is left.
+
+    Parameters
+    ----------
+    engine
+        Who made the summary, in words.
+    row
+        The text beside its summary; None without one.
+    error
+        Message and hint of why there is none; None without a failure.
+    """
+
+    trial_id: str = ""
+    engine: str = ""
+    row: RunRow | None = None
+    error: tuple[str, str] | None = None
+
+
+def trial() -> TrialNote:
+    """Return the text that was tried last; its id is empty without one."""
+    st.session_state[_TRIAL_DRAWN] = True
+    noted: TrialNote = st.session_state.get(_TRIAL, TrialNote())
+    return noted
+
+
+def begin_trial(trial_id: str, *, engine: str) -> None:
+    """Remember that a text is on its way."""
+    st.session_state[_TRIAL] = TrialNote(trial_id, engine)
+
+
+def end_trial(row: RunRow | None, error: DashboardError | None) -> TrialNote:
+    """Remember what became of it."""
+    told = (error.message, error.hint) if error is not None else None
+    ended = replace(trial(), row=row, error=told)
+    st.session_state[_TRIAL] = ended
+    return ended
+
+
+def drop_trial() -> None:
+    """Forget the text and what became of it."""
+    st.session_state.pop(_TRIAL, None)
+
+
 def go_to(page: str, **query: str) -> None:
     """Ask for a page; the frame goes there. For callbacks, which cannot switch pages themselves."""
     st.session_state[_TARGET] = (page, query)
@@ -322,6 +396,68 @@ def ticked() -> list[str]:
 def set_ticked(connection_ids: Sequence[str]) -> None:
     """Remember which connections are ticked, on whatever page of the list they are."""
     st.session_state[_TICKED] = list(connection_ids)
+
+
+def ticked_runs() -> list[str]:
+    """Ids of the runs that are ticked in their list."""
+    return list(st.session_state.get(_TICKED_RUNS, []))
+
+
+def set_ticked_runs(run_ids: Sequence[str]) -> None:
+    """Remember which runs are ticked, on whatever page of the list they are."""
+    st.session_state[_TICKED_RUNS] = list(run_ids)
+
+
+def note_row(run_id: str, row_index: int) -> None:
+    """Remember which row of a run is being read."""
+    st.session_state[_ROW] = (run_id, row_index)
+
+
+def row_read(run_id: str, *, default: int) -> int:
+    """Index of the row of this run that is being read."""
+    noted: tuple[str, int] = st.session_state.get(_ROW, ("", 0))
+    return noted[1] if noted[0] == run_id else default
+
+
+def opinion_begins_open(row_index: int) -> bool:
+    """Whether the opinion on this row begins open: as that on the row before was left."""
+    shown_row, begins, is_open = st.session_state.get(_OPINION_OPEN, (None, False, False))
+    if shown_row != row_index:
+        begins = is_open
+        st.session_state[_OPINION_OPEN] = (row_index, begins, is_open)
+    return bool(begins)
+
+
+def note_opinion_open(row_index: int, *, is_open: bool) -> None:
+    """Remember whether the opinion on the row that is shown is open."""
+    begins = opinion_begins_open(row_index)
+    st.session_state[_OPINION_OPEN] = (row_index, begins, is_open)
+
+
+def opinion_version(run_id: str, row_index: int, kept_at: datetime | None) -> str:
+    """Version of the fields of an opinion; it changes when somebody else has written a newer one.
+
+    Parameters
+    ----------
+    kept_at
+        When the opinion that is kept was given, UTC; None without one.
+    """
+    row = (run_id, row_index)
+    shown_row, began_at, saved_at = st.session_state.get(_OPINION, (None, None, None))
+    if shown_row != row:
+        began_at, saved_at = kept_at, None
+    newest = max((at for at in (began_at, saved_at) if at is not None), default=None)
+    if kept_at is not None and (newest is None or newest < kept_at):
+        began_at = kept_at
+    st.session_state[_OPINION] = (row, began_at, saved_at)
+    return began_at.isoformat() if began_at is not None else "new"
+
+
+def note_opinion(run_id: str, row_index: int, at: datetime) -> None:
+    """Remember when this session gave its own opinion on the row that is shown."""
+    shown_row, began_at, _saved_at = st.session_state.get(_OPINION, (None, None, None))
+    if shown_row == (run_id, row_index):
+        st.session_state[_OPINION] = (shown_row, began_at, at)
 
 
 def address(parameters: Sequence[str]) -> dict[str, str]:

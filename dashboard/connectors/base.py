@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dashboard.connectors.causes import FetchCause
+from dashboard.connectors.formats.pieces import TableSink
 from dashboard.connectors.outbound import Outbound, Progress, Stage
 from dashboard.domain.check import STAGE_WORDS, StageResult, StageState
 from dashboard.domain.connection import Description
@@ -21,7 +22,6 @@ from dashboard.errors import FetchFailed
 from dashboard.masking import SecretDetails
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
@@ -118,12 +118,12 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class FetchedTable:
-    """A table read through a connection.
+    """What is known of a table that was read through a connection; its rows went to a sink.
 
     Parameters
     ----------
-    table
-        Unique column names; texts, booleans, numbers and times, nested values as JSON text.
+    columns
+        Unique names; texts, booleans, numbers and times, nested values as JSON text.
     raw_bytes
         Size of the file.
     fingerprint
@@ -134,7 +134,8 @@ class FetchedTable:
         From the start of the look-up to the recognised table.
     """
 
-    table: pa.Table = field(repr=False)
+    rows: int
+    columns: tuple[ColumnFacts, ...] = field(repr=False)
     raw_bytes: int
     fingerprint: str
     format: str
@@ -223,9 +224,14 @@ class Connector(Protocol):
         ...
 
     def fetch(
-        self, details: SecretDetails, *, outbound: Outbound, progress: Progress | None = None
+        self,
+        details: SecretDetails,
+        *,
+        outbound: Outbound,
+        sink: TableSink,
+        progress: Progress | None = None,
     ) -> FetchedTable:
-        """Read the table. Raises FetchFailed."""
+        """Read the table into `sink`. Raises FetchFailed, and what the sink raises."""
         ...
 
 

@@ -77,7 +77,7 @@ _WORDS: Final = {
     ),
     FetchCause.TOO_BIG: _Words(
         "The file is larger than {detail}.",
-        "Use a smaller file, or ask your administrator to raise the limit.",
+        "Use a smaller file. Whoever runs the dashboard can raise WALLAROO_DASHBOARD_FETCH_MAX_MB.",
     ),
     FetchCause.TIMED_OUT: _Words(
         "{host} did not finish its answer within {detail}.",
@@ -134,8 +134,19 @@ def not_a_table(reason: str, hint: str = "") -> FetchFailed:
     return fetch_failure(FetchCause.NOT_A_TABLE, message=reason, hint=hint)
 
 
+def too_long(reason: str) -> FetchFailed:
+    """Make the error for a file of more rows, columns or values than anybody could look at."""
+    return fetch_failure(FetchCause.TOO_BIG, message=reason, hint="Use a file with a part of it.")
+
+
+def unpacks_to_more(most_bytes: int) -> FetchFailed:
+    """Make the error for a file whose table takes more memory than it may."""
+    message = f"The table in the file is larger than {in_words(most_bytes)} once it is unpacked."
+    return fetch_failure(FetchCause.TOO_BIG, message=message)
+
+
 def in_words(size_bytes: int) -> str:
-    """Return a size as people read it: `25 MB`, `1.5 MB`, `800 bytes` (1 MB = 2**20 bytes)."""
-    if size_bytes < 2**20:
+    """Return a size as people read it: `25 MB`, `1.5 MB`, `800 bytes` (1 MB = 1,000,000 bytes)."""
+    if size_bytes < 1_000_000:
         return f"{size_bytes} bytes"
-    return f"{size_bytes / 2**20:.3g} MB"
+    return f"{size_bytes / 1_000_000:.4g} MB"

@@ -12,6 +12,7 @@ from dashboard.connectors.address_finding import address_at
 from dashboard.connectors.base import FetchedTable, FormField, TestResult, form_field, staged
 from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.connectors.describing import plain, set_or_not
+from dashboard.connectors.formats.pieces import TableSink
 from dashboard.connectors.outbound import Outbound, Progress, Stage
 from dashboard.domain.connection import Description
 from dashboard.domain.detail_tree import Path
@@ -102,6 +103,7 @@ class CustomConnector:
         details: SecretDetails,  # noqa: ARG002 - the protocol's parameter
         *,
         outbound: Outbound,  # noqa: ARG002 - the protocol's parameter
+        sink: TableSink,  # noqa: ARG002 - the protocol's parameter
         progress: Progress | None = None,  # noqa: ARG002 - the protocol's parameter
     ) -> FetchedTable:
         """Raise FetchFailed: nobody knows how to read it."""

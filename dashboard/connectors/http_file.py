@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -23,6 +23,7 @@ from dashboard.connectors.describing import (
     set_or_not,
     shown_link,
 )
+from dashboard.connectors.formats.pieces import TableSink
 from dashboard.connectors.http_form import (
     AUTO,
     SECRET_KEYS,
@@ -37,12 +38,15 @@ from dashboard.connectors.http_form import (
 from dashboard.connectors.link_help import checked_link
 from dashboard.connectors.outbound import Limits, Outbound, Progress, SignIn, Stage
 from dashboard.connectors.outbound.link import basic_auth
-from dashboard.connectors.table_formats import TableFormat, read_table
+from dashboard.connectors.table_formats import TableFormat, read_into
 from dashboard.domain.connection import Description, DetailPart
 from dashboard.domain.detail_tree import Path
 from dashboard.domain.table import ColumnFacts
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import Secret, SecretDetails
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A test answers within this time, or says that the source is slow.
 TEST_TOTAL_S: Final = 3.0
@@ -218,36 +222,65 @@ class HttpFileConnector:
         usual = outbound.limits
         limits = Limits(min(usual.total_s, TEST_TOTAL_S), usual.most_bytes, usual.most_redirects)
         try:
-            found = _read(details, outbound, progress, limits)
+            found = _read(details, outbound, _Watched(progress), limits)
         except FetchFailed as failure:
             if progress.current is None:
                 progress.begin(Stage.RESOLVE)
                 progress.abandon()
             return TestResult(staged(progress), _with_test_words(failure, progress))
-        schema = found.table.schema
         return TestResult(
             staged(progress),
             format=found.format,
-            rows=found.table.num_rows,
-            columns=tuple(ColumnFacts(part.name, str(part.type)) for part in schema),
+            rows=found.rows,
+            columns=found.columns,
         )
 
     def fetch(
-        self, details: SecretDetails, *, outbound: Outbound, progress: Progress | None = None
+        self,
+        details: SecretDetails,
+        *,
+        outbound: Outbound,
+        sink: TableSink,
+        progress: Progress | None = None,
     ) -> FetchedTable:
-        """Read the table.
+        """Read the table into `sink`.
 
         Raises
         ------
         FetchFailed
             With one of the causes of `FetchCause`.
         """
-        return _read(details, outbound, progress or Progress(), outbound.limits)
+        return _read(details, outbound, _Watched(progress or Progress(), sink), outbound.limits)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """Stands before a sink, if there is one: says how far it is, and stops when asked to."""
+
+    progress: Progress
+    sink: TableSink | None = None
+    columns: tuple[ColumnFacts, ...] = ()
+
+    def begin(self) -> None:
+        self.progress.rows = 0
+        self.columns = ()
+        if self.sink is not None:
+            self.sink.begin()
+
+    def add(self, piece: pa.Table) -> None:
+        if self.progress.cancel.is_set():
+            raise fetch_failure(FetchCause.CANCELLED)
+        if not self.columns:
+            self.columns = tuple(ColumnFacts(part.name, str(part.type)) for part in piece.schema)
+        if self.sink is not None:
+            self.sink.add(piece)
+        self.progress.rows += piece.num_rows
 
 
 def _read(
-    details: SecretDetails, outbound: Outbound, progress: Progress, limits: Limits
+    details: SecretDetails, outbound: Outbound, sink: _Watched, limits: Limits
 ) -> FetchedTable:
+    progress = sink.progress
     began_at = progress.clock()
     source = _source(details.reveal())
     fetched = outbound.fetch(
@@ -261,17 +294,18 @@ def _read(
         raise fetch_failure(FetchCause.CANCELLED)
     progress.begin(Stage.RECOGNISE)
     try:
-        recognised = read_table(
-            fetched.content, format=source.format, most_bytes=4 * limits.most_bytes
+        kind = read_into(
+            sink, fetched.content, format=source.format, most_bytes=4 * limits.most_bytes
         )
         progress.finish()
     finally:
         progress.abandon()
     return FetchedTable(
-        table=recognised.table,
+        rows=progress.rows,
+        columns=sink.columns,
         raw_bytes=len(fetched.content),
         fingerprint=hashlib.sha256(fetched.content).hexdigest(),
-        format=recognised.format.words,
+        format=kind.words,
         fetch_ms=(progress.clock() - began_at) * 1000,
         stage_times_ms=dict(progress.times_ms),
     )

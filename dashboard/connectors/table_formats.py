@@ -6,13 +6,15 @@ text, sizes within bounds. pyarrow is imported when the first file is read.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from dashboard.connectors.causes import FetchCause, fetch_failure, in_words, not_a_table
+from dashboard.connectors.causes import not_a_table, unpacks_to_more
+from dashboard.connectors.formats.pieces import TableSink, read_all
+from dashboard.connectors.formats.utf8 import utf8_of
 from dashboard.errors import FetchFailed
 
 if TYPE_CHECKING:
@@ -21,11 +23,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 MOST_DECODED_BYTES: Final = 100 * 2**20
-_BYTE_ORDER_MARKS: Final = (
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
+_HEAD_CHARACTERS: Final = 64 * 1024
+_SOMETHING: Final = re.compile(rb"[^ \t\r\n\x00]")
 _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"Rar!")
 
 #: What json, csv and pyarrow raise on content that is not theirs, or not sane.
@@ -74,21 +73,14 @@ _WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RecognisedTable:
-    """A table and the format it came in."""
-
-    table: pa.Table = field(repr=False)
-    format: TableFormat
-
-
-def read_table(
+def read_into(
+    sink: TableSink,
     content: bytes,
     *,
     format: TableFormat | None = None,  # noqa: A002 - the detail's own name
     most_bytes: int = MOST_DECODED_BYTES,
-) -> RecognisedTable:
-    """Read a file's content as a table.
+) -> TableFormat:
+    """Read a file's content as a table, piece by piece, and return the format it is in.
 
     Parameters
     ----------
@@ -101,13 +93,15 @@ def read_table(
     ------
     FetchFailed
         `not_a_table` with what is wrong, or `too_big`. The message quotes no content.
+    DashboardError
+        What the sink raises comes through.
     """
-    if not content.strip(b" \t\r\n\x00"):
+    if _SOMETHING.search(content) is None:
         raise not_a_table("The file is empty.", "Check that the link leads to the right file.")
     kind = format or _family(content)
     failure: FetchFailed | None = None
     try:
-        table, kind = _read(content, kind, forced=format is not None, most_bytes=most_bytes)
+        kind = _read(_Bounded(sink, most_bytes), content, kind, forced=format is not None)
     except _PARSER_ERRORS as error:
         _log.info("a file could not be read as %s: %s", kind.words, type(error).__name__)
         failure = not_a_table(
@@ -116,28 +110,47 @@ def read_table(
     # Outside of the `except`: what the parsers say quotes the content.
     if failure is not None:
         raise failure
-    if table.nbytes > most_bytes:
-        raise fetch_failure(FetchCause.TOO_BIG, detail=in_words(most_bytes))
-    return RecognisedTable(table, kind)
+    return kind
 
 
-def _read(
-    content: bytes, kind: TableFormat, *, forced: bool, most_bytes: int
-) -> tuple[pa.Table, TableFormat]:
+@dataclass(slots=True)
+class _Bounded:
+    """A sink that takes no more than so many bytes."""
+
+    sink: TableSink
+    most_bytes: int
+    size_bytes: int = 0
+
+    def begin(self) -> None:
+        self.size_bytes = 0
+        self.sink.begin()
+
+    def add(self, piece: pa.Table) -> None:
+        self.size_bytes += piece.nbytes
+        if self.size_bytes > self.most_bytes:
+            raise unpacks_to_more(self.most_bytes)
+        self.sink.add(piece)
+
+
+def _read(sink: _Bounded, content: bytes, kind: TableFormat, *, forced: bool) -> TableFormat:
     # Imported here, because they need pyarrow, which takes longer than the first page may.
     if kind in (TableFormat.PARQUET, TableFormat.ARROW):
         from dashboard.connectors.formats import arrow
 
-        read = arrow.read_parquet if kind is TableFormat.PARQUET else arrow.read_arrow
-        return read(content, most_bytes), kind
+        pieces = arrow.parquet_pieces if kind is TableFormat.PARQUET else arrow.arrow_pieces
+        read_all(lambda _plan: pieces(content, sink.most_bytes), sink)
+        return kind
+    text = utf8_of(content)
     if kind is TableFormat.CSV:
         from dashboard.connectors.formats import delimited
 
-        return delimited.read_csv(decoded_text(content), forced=forced), kind
+        read_all(delimited.reader(text, forced=forced), sink)
+        return kind
     from dashboard.connectors.formats import json_text
 
-    shape, table = json_text.read_json(decoded_text(content), shape=kind.value if forced else None)
-    return table, TableFormat(shape)
+    shape, read = json_text.reader(text, shape=kind.value if forced else None)
+    read_all(read, sink)
+    return TableFormat(shape)
 
 
 def _family(content: bytes) -> TableFormat:
@@ -151,21 +164,10 @@ def _family(content: bytes) -> TableFormat:
             "The file is packed or a spreadsheet, which is not read.",
             "Use the link of an unpacked file: JSON, CSV, Parquet or Arrow.",
         )
-    start = decoded_text(content).lstrip()[:1]
+    start = utf8_of(content).head(_HEAD_CHARACTERS).lstrip()[:1]
     if start == "<":
         raise not_a_table(
             "The link leads to a web page, not to a file with a table.",
             "Use the link that downloads the file itself, often called Raw or Download.",
         )
     return TableFormat.JSON_RECORDS if start in ("{", "[") else TableFormat.CSV
-
-
-def decoded_text(content: bytes) -> str:
-    """Return the text of `content`, which is UTF-8, or UTF-16 with a byte order mark."""
-    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
-    text = None
-    with contextlib.suppress(UnicodeDecodeError):
-        text = content.decode(encoding)
-    if text is None:
-        raise not_a_table("The file's text is not in UTF-8.", "Save it as UTF-8, then try again.")
-    return text

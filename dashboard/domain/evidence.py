@@ -123,8 +123,17 @@ def evidence_for(summary: str, text: str) -> Evidence:
     return Evidence(sentences, groundings, tuple(_unfounded(summary, text)))
 
 
+def count_unfounded(summary: str, text: str) -> int:
+    """Return how many `unfounded` parts `evidence_for` finds, in a small part of its time."""
+    if _has_no_spaces(summary) or _has_no_spaces(text):
+        return 0
+    return sum(1 for _ in _unfounded(summary, text))
+
+
 def _has_no_spaces(text: str) -> bool:
-    letters = sum(char.isalpha() for char in text[:_LOOKED_AT])
+    if text.isascii():  # known without a look at it
+        return False
+    letters = sum(map(str.isalpha, text[:_LOOKED_AT]))
     return 3 * len(_UNSPACED.findall(text[:_LOOKED_AT])) > letters
 
 
@@ -231,9 +240,14 @@ def _ground(
 
 
 def _unfounded(summary: str, text: str) -> Iterator[Unfounded]:
-    known = {_term(word[0]) for word in _WORD.finditer(text)}
+    as_written = set(_WORD.findall(text))
+    known: set[str] | None = None
     starts = {span.start for span in sentence_spans(summary)}
     for word in _WORD.finditer(summary):
+        # Most words stand in the input as they are: that is far quicker to see.
+        if word[0] in as_written:
+            continue
+        known = {_term(each) for each in as_written} if known is None else known
         term = _term(word[0])
         if term in known:
             continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 #: An engine that counts in 32 bits writes this when the time did not fit: a mark, not a time.
 ELAPSED_OVERFLOW_NS = 4_294_967_295
+_NS_PER_MS = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +72,43 @@ class Answer:
     timing: RowTiming
     received_at: datetime
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """The newest rows of a pipeline's log, as the platform gave them.
+
+    Parameters
+    ----------
+    rows
+        Newest first; flat keys such as `time` (epoch ms), `in.inputs`, `metadata.elapsed`.
+    is_complete
+        False when the log holds more rows than it gave.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+    is_complete: bool
+
+
+def engine_times(elapsed_ns: object) -> tuple[float | None, float | None, bool]:
+    """Split `metadata.elapsed` into the engine's read time and model time.
+
+    Parameters
+    ----------
+    elapsed_ns
+        List of ns: first the reading of the input, then one entry per step.
+
+    Returns
+    -------
+    tuple
+        Read time in ms, model time in ms (steps summed), and whether the engine's clock overflowed,
+        in which case both are None.
+    """
+    if not isinstance(elapsed_ns, Sequence) or isinstance(elapsed_ns, str) or not elapsed_ns:
+        return None, None, False
+    if not all(isinstance(part, int | float) for part in elapsed_ns):
+        return None, None, False
+    if ELAPSED_OVERFLOW_NS in elapsed_ns:
+        return None, None, True
+    steps = elapsed_ns[1:]
+    return elapsed_ns[0] / _NS_PER_MS, sum(steps) / _NS_PER_MS if steps else None, False

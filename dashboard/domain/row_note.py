@@ -35,3 +35,8 @@ class RowNote:
     thumb: Thumb = Thumb.NONE
     note: str = ""
     corrected: str = ""
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it is more than an opinion that was taken back."""
+        return bool(self.thumb or self.note or self.corrected)

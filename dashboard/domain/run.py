@@ -45,7 +45,8 @@ class Run:
     engine
         What made the summaries, in the platform's words (the model version's image path).
     message
-        Why it failed or paused, in plain words; empty otherwise.
+        Why it failed or paused, or that its pipeline was redeployed meanwhile, in plain words;
+        empty otherwise.
     title
         The name its owner gave it; empty for its connection's.
     text_column

@@ -73,7 +73,9 @@ class Fit:
     missing, twice
         Names of columns that the model reads and that are not there, or there twice.
     wrong_type
-        Columns of another type than the model reads.
+        A text column of another type than the model reads.
+    ignored
+        Settings of the model of another type than it reads; the default is sent in their place.
     extra
         Columns that the model does not read; they are left out of what is sent.
     candidates
@@ -83,6 +85,7 @@ class Fit:
     missing: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
     wrong_type: tuple[ColumnFacts, ...] = ()
+    ignored: tuple[ColumnFacts, ...] = ()
     extra: tuple[str, ...] = ()
     candidates: tuple[str, ...] = ()
 
@@ -92,11 +95,16 @@ class Fit:
         return not self.missing and not self.twice and not self.wrong_type
 
 
+def is_flag_type(kind: str) -> bool:
+    """Whether a column of this type can be sent as one of the model's settings."""
+    return kind in _FLAG_TYPES
+
+
 def fit_of(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> Fit:
     """Compare a table's columns with what the summarizer's model reads.
 
-    The text column must be there and hold texts; a flag column, where there is one, must hold
-    booleans. A missing flag column is no misfit: the sender fills in `FLAG_DEFAULTS`.
+    The text column must be there and hold texts. A flag column that is missing or of another type
+    is no misfit: the sender fills in `FLAG_DEFAULTS`.
 
     Parameters
     ----------
@@ -104,15 +112,64 @@ def fit_of(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> Fi
         The column to be sent as the model's text.
     """
     names = [column.name for column in columns]
-    read = {text_column: _TEXT_TYPES, **dict.fromkeys(FLAG_COLUMNS, _FLAG_TYPES)}
+    read = (text_column, *FLAG_COLUMNS)
     return Fit(
         missing=() if text_column in names else (text_column,),
         twice=tuple(name for name in read if names.count(name) > 1),
         wrong_type=tuple(
-            one for one in columns if one.name in read and one.type not in read[one.name]
+            one for one in columns if one.name == text_column and one.type not in _TEXT_TYPES
+        ),
+        ignored=tuple(
+            one for one in columns if one.name in FLAG_COLUMNS and not is_flag_type(one.type)
         ),
         extra=tuple(name for name in names if name not in read),
         candidates=tuple(
             one.name for one in columns if one.type in _TEXT_TYPES and one.name not in FLAG_COLUMNS
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What a table has become since an earlier fetch.
+
+    Parameters
+    ----------
+    since
+        When the earlier one was fetched, UTC.
+    is_same_file
+        Whether both files are equal, byte for byte.
+    rows, size_bytes
+        How many more there are; negative for fewer.
+    new, gone
+        Names of columns that only the later, or only the earlier, table has.
+    other_type
+        Columns of both, with their later type, where it is another one.
+    """
+
+    since: datetime
+    is_same_file: bool
+    rows: int = 0
+    size_bytes: int = 0
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    other_type: tuple[ColumnFacts, ...] = ()
+
+
+def change_of(now: Passport, before: Passport) -> TableChange:
+    """Compare a table with what an earlier fetch of the same connection gave."""
+    types = {column.name: column.type for column in now.columns}
+    earlier = {column.name: column.type for column in before.columns}
+    return TableChange(
+        since=before.fetched_at,
+        is_same_file=now.fingerprint == before.fingerprint,
+        rows=now.rows - before.rows,
+        size_bytes=now.raw_bytes - before.raw_bytes,
+        new=tuple(name for name in types if name not in earlier),
+        gone=tuple(name for name in earlier if name not in types),
+        other_type=tuple(
+            ColumnFacts(name, kind)
+            for name, kind in types.items()
+            if name in earlier and earlier[name] != kind
         ),
     )

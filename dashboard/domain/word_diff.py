@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -52,3 +53,24 @@ def word_diff(before: str, after: str) -> tuple[Piece, ...]:
 
 def _pieces(*pieces: tuple[str, PieceKind]) -> tuple[Piece, ...]:
     return tuple(Piece(text, kind) for text, kind in pieces if text)
+
+
+def joined(pieces: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Join changes with only white space between them, so that a new phrase reads as one.
+
+    What the pieces make up stays the same.
+    """
+    told: list[tuple[str, PieceKind]] = []
+    gone = new = ""
+    for at, piece in enumerate(pieces):
+        if piece.kind is PieceKind.GONE:
+            gone += piece.text
+        elif piece.kind is PieceKind.NEW:
+            new += piece.text
+        elif gone and new and piece.text.isspace() and at + 1 < len(pieces):
+            gone += piece.text
+            new += piece.text
+        else:
+            told += [(gone, PieceKind.GONE), (new, PieceKind.NEW), (piece.text, PieceKind.SAME)]
+            gone = new = ""
+    return _pieces(*told, (gone, PieceKind.GONE), (new, PieceKind.NEW))

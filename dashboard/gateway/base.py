@@ -14,7 +14,7 @@ from typing import IO, Any, Protocol
 
 from dashboard.domain.connection import Connection, Description
 from dashboard.domain.identity import Identity
-from dashboard.domain.inference import Answer
+from dashboard.domain.inference import Answer, LogPage
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import (
     Deployment,
@@ -228,6 +228,10 @@ class PlatformGateway(Protocol):
         self, who: Identity, pipeline: Pipeline, *, limit: int = 100
     ) -> tuple[Mapping[str, Any], ...]:
         """Newest rows of the platform's inference log first, metadata included, flat keys."""
+        ...
+
+    def log_page(self, who: Identity, pipeline: Pipeline, *, limit: int = 100) -> LogPage:
+        """Return the same rows, and whether the log holds more."""
         ...
 
     def forget(self, key: str) -> None:

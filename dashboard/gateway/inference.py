@@ -18,17 +18,18 @@ from typing import Any
 
 import httpx
 
-from dashboard.domain.inference import ELAPSED_OVERFLOW_NS, Answer, RowTiming
+from dashboard.domain.inference import Answer, RowTiming, engine_times
 from dashboard.errors import DashboardError, InvalidInput
 from dashboard.gateway import translate
 from dashboard.gateway.clients import SdkObject, Session
 from dashboard.gateway.sdk_errors import failed_inference
 from dashboard.gateway.tokens import TokenKeeper
 
+__all__ = ["DATASET", "AsyncWire", "Marks", "SdkInference", "engine_times", "open_session"]
+
 #: `*` would leave the metadata out, and cannot be combined with it.
 DATASET = ("time", "in", "out", "anomaly", "metadata")
 _METADATA = "metadata."
-_NS_PER_MS = 1e6
 _SENT = "http11.send_request_body.complete"
 _ANSWER_BEGAN = "http11.receive_response_headers.complete"
 _ANSWERED = "http11.receive_response_body.complete"
@@ -64,30 +65,6 @@ class Marks:
 
 
 _MARKS: ContextVar[Marks | None] = ContextVar("marks", default=None)
-
-
-def engine_times(elapsed_ns: object) -> tuple[float | None, float | None, bool]:
-    """Split `metadata.elapsed` into the engine's read time and model time.
-
-    Parameters
-    ----------
-    elapsed_ns
-        List of ns: first the reading of the input, then one entry per step.
-
-    Returns
-    -------
-    tuple
-        Read time in ms, model time in ms (steps summed), and whether the engine's clock overflowed,
-        in which case both are None.
-    """
-    if not isinstance(elapsed_ns, Sequence) or isinstance(elapsed_ns, str) or not elapsed_ns:
-        return None, None, False
-    if not all(isinstance(part, int | float) for part in elapsed_ns):
-        return None, None, False
-    if ELAPSED_OVERFLOW_NS in elapsed_ns:
-        return None, None, True
-    steps = elapsed_ns[1:]
-    return elapsed_ns[0] / _NS_PER_MS, sum(steps) / _NS_PER_MS if steps else None, False
 
 
 class AsyncWire(httpx.AsyncBaseTransport):
@@ -140,7 +117,7 @@ class SdkInference:
         try:
             async with asyncio.timeout(timeout_s):
                 frame = await self._send(rows, timeout_s)
-            return _answer(frame.to_dict("records"), marks)
+            return _answer(_records(frame), marks)
         except Exception as exc:  # noqa: BLE001 - each becomes one of our errors
             problem = failed_inference(exc, timeout_s=timeout_s)
         finally:
@@ -153,6 +130,13 @@ class SdkInference:
         return await self._deployment.async_infer(
             frame, self._http, timeout=timeout_s, retries=1, dataset=list(DATASET)
         )
+
+
+def _records(frame: SdkObject) -> list[dict[str, Any]]:
+    # `to_dict` looks up each cell by its place, which takes a tenth of all the time of a row.
+    names = frame.columns.tolist()
+    cells = frame.to_numpy(dtype=object).tolist()
+    return [dict(zip(names, row, strict=True)) for row in cells]
 
 
 def _answer(records: Sequence[Mapping[str, Any]], marks: Marks) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dashboard.domain.inference import LogPage
 from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import (
     PIPELINE_NAME_RULE,
@@ -46,6 +47,8 @@ _STATUS_PATH = "/v1/api/status/get_deployment"
 _DEPLOY_PATH = "/pipelines/deploy"
 #: `*` cannot be combined with metadata.
 _LOG_PARTS = ["time", "in", "out", "anomaly", "metadata"]
+#: What an answer is marked with that leaves nothing out; servers that mark nothing say None.
+_WHOLE_LOG = ("All", None)
 _NOT_DEPLOYED = DeploymentStatus(PipelineState.NOT_DEPLOYED)
 
 
@@ -177,7 +180,7 @@ def undeploy(session: Session, pipeline: Pipeline) -> None:
         raise UnexpectedAnswer(f'The platform did not stop "{pipeline.name}".', hint="Try again.")
 
 
-def logs(session: Session, pipeline: Pipeline, limit: int) -> list[dict[str, Any]]:
+def log_page(session: Session, pipeline: Pipeline, limit: int) -> LogPage:
     """Newest rows first; a pipeline that never answered anything has none.
 
     `Pipeline.logs` of the SDK fails on an empty log and on a row without dropped columns, and
@@ -185,13 +188,14 @@ def logs(session: Session, pipeline: Pipeline, limit: int) -> list[dict[str, Any
     """
     topic = session.client.get_topic_name(pipeline.pipeline_id)
     try:
-        frame, _ = session.client.get_logs(topic, limit=limit, dataset=_LOG_PARTS)
+        frame, status = session.client.get_logs(topic, limit=limit, dataset=_LOG_PARTS)
     except Exception:
         last = session.wire.last
         if last is not None and last.status == 404:
-            return []
+            return LogPage((), is_complete=True)
         raise
-    return [translate.plain_row(row) for row in frame.to_dict("records")]
+    rows = tuple(translate.plain_row(row) for row in frame.to_dict("records"))
+    return LogPage(rows, is_complete=status in _WHOLE_LOG)
 
 
 def _handle_data(pipeline: Pipeline) -> dict[str, Any]:

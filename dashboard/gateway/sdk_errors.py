@@ -7,6 +7,7 @@ token and a connection's details. Unknown ones go to the log, redacted, under an
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from collections.abc import Sequence
@@ -195,5 +196,18 @@ def _by_engine(exc: Exception) -> DashboardError:
         return AccessDenied("You may not use this pipeline.", hint=_ASK_ADMIN)
     if status == 404:
         return InferenceFailed("The pipeline is not deployed.", hint="Deploy it, then try again.")
-    said = clean(str(getattr(exc, "error", "") or ""))
+    said = clean(_engine_words(answer))
+    if not said and status in (429, 502, 503, 504):
+        # Not the engine's own word, but that of whatever stands before it.
+        return PlatformUnreachable("The engine is not available just now.", hint=_COME_BACK_LATER)
     return InferenceFailed(said or f"The engine answered with status {status}.")
+
+
+def _engine_words(answer: object) -> str:
+    """Return the reason in an engine's answer; empty for a page of whoever stands before it."""
+    try:
+        told = json.loads(getattr(answer, "text", ""))
+    except ValueError:
+        return ""
+    words = (told.get("error") or told.get("msg")) if isinstance(told, dict) else None
+    return words if isinstance(words, str) else ""

@@ -20,6 +20,7 @@ import httpx
 
 from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
+from dashboard.domain.inference import LogPage
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import Deployment, DeploymentSettings, DeploymentStatus, Pipeline
 from dashboard.domain.workspace import Member, MemberRole, Workspace
@@ -447,10 +448,14 @@ class WallarooGateway:
         self, who: Identity, pipeline: Pipeline, *, limit: int = 100
     ) -> tuple[Mapping[str, Any], ...]:
         """See `PlatformGateway`."""
+        return self.log_page(who, pipeline, limit=limit).rows
+
+    def log_page(self, who: Identity, pipeline: Pipeline, *, limit: int = 100) -> LogPage:
+        """See `PlatformGateway`."""
         return self._read(
             who,
             Doing("read the log"),
-            lambda session: tuple(pipeline_calls.logs(session, pipeline, limit)),
+            lambda session: pipeline_calls.log_page(session, pipeline, limit),
         )
 
     def open_inference(

@@ -37,7 +37,7 @@ class Outcome:
     Parameters
     ----------
     message
-        One sentence, plain text; shown as a message.
+        One sentence, plain text; shown as a message. Empty where the page itself shows the end.
     result
         A plain value for the page, such as an id; never a secret.
     is_partial

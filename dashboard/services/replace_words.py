@@ -13,7 +13,7 @@ _MOST_NAMED: Final = 3
 NOTHING_CHANGED: Final = "Nothing was changed"
 UNFINISHED_HINT: Final = (
     "Both the new and the old details are kept on the platform, as two temporary connections. "
-    "Finish the change or take it back."
+    "On the page Connections you can finish the change or take it back."
 )
 
 
@@ -79,7 +79,8 @@ def unfinished(record: Replacement, cause: DashboardError) -> Unfinished:
     if record.settled is ReplaceState.OLD:
         return Unfinished(
             f"{cause.message} {name} is as it was, but temporary connections may be left.",
-            hint="Finish the change, or take it back, which deletes them.",
+            hint="On the page Connections you can finish the change or take it back: both delete "
+            "them.",
         )
     return Unfinished(f"{cause.message} {name} is only half changed.", hint=UNFINISHED_HINT)
 

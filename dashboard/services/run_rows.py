@@ -13,10 +13,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.domain.evidence import evidence_for
+from dashboard.domain.evidence import count_unfounded
 from dashboard.domain.inference import Answer
 from dashboard.domain.run import RowState
-from dashboard.domain.table import FLAG_COLUMNS, FLAG_DEFAULTS, TEXT_COLUMN, ColumnFacts, fit_of
+from dashboard.domain.table import (
+    FLAG_COLUMNS,
+    FLAG_DEFAULTS,
+    TEXT_COLUMN,
+    ColumnFacts,
+    fit_of,
+    is_flag_type,
+)
 from dashboard.errors import InvalidInput, UnexpectedAnswer
 from dashboard.store.blocks import BlockSpot
 from dashboard.store.run_records import SEND_AGAIN, SKIP, RowResult
@@ -59,10 +66,7 @@ def check_columns(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN
     for name in fit.twice:
         raise InvalidInput(f"The table has the column “{name}” twice.")
     for column in fit.wrong_type:
-        wanted = "texts" if column.name == text_column else "true or false"
-        raise InvalidInput(
-            f"The column “{column.name}” must hold {wanted}; it holds {column.type}."
-        )
+        raise InvalidInput(f"The column “{column.name}” must hold texts; it holds {column.type}.")
 
 
 class RowFeed:
@@ -158,7 +162,9 @@ def _waiting_rows(
 ) -> Iterator[WaitingRow]:
     texts = block.column(text_column).to_pylist()
     flags = {
-        name: block.column(name).to_pylist() for name in FLAG_COLUMNS if name in block.column_names
+        name: block.column(name).to_pylist()
+        for name in FLAG_COLUMNS
+        if name in block.column_names and is_flag_type(str(block.schema.field(name).type))
     }
     for number, text in enumerate(texts):
         mark = marks[first_row + number]
@@ -175,7 +181,7 @@ def _doubts(summary: str, text: str) -> int | None:
     # All runs share a thread: a text that takes long is held against its summary when it is read.
     if len(text) + len(summary) > _MOST_COMPARED:
         return None
-    return len(evidence_for(summary, text).unfounded)
+    return count_unfounded(summary, text)
 
 
 def _count(value: object) -> int | None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from dashboard.domain.inference import Answer
 from dashboard.errors import (
@@ -91,16 +92,19 @@ class Stretch:
     ----------
     keep
         Writes a row's result; returns when it is safe.
+    saw
+        Told of each answer: its row's index and its metadata.
     is_serving
         Asks the platform whether the pipeline answers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, by keyword
         self,
         feed: RowFeed,
         gate: Gate,
         *,
         keep: Callable[[RowResult], Awaitable[None]],
+        saw: Callable[[int, Mapping[str, Any]], Awaitable[None]],
         is_serving: Callable[[], Awaitable[bool]],
         rules: StretchRules,
         clock: Clock,
@@ -108,6 +112,7 @@ class Stretch:
         self._feed = feed
         self._gate = gate
         self._keep = keep
+        self._saw = saw
         self._is_serving = is_serving
         self._rules = rules
         self._clock = clock
@@ -180,6 +185,7 @@ class Stretch:
                 return failed(row, exc.message)
             return await self._lost(row, exc.message)
         self._lost_in_a_row = 0
+        await self._saw(row.index, answer.metadata)
         return result
 
     async def _ask(self, session: InferenceSession, row: WaitingRow) -> Answer:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RowState, Run, RunState
 from dashboard.errors import ConnectionFailed, InferenceFailed, UnexpectedAnswer
 from dashboard.services.run_journal import RunJournal, RunLost
 from dashboard.services.run_rows import RowFeed
 from dashboard.services.run_stretch import Gate, Stretch, StretchRules
+from dashboard.services.run_version import VersionWatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from dashboard.domain.identity import Identity
-    from dashboard.domain.pipeline import Pipeline
+    from dashboard.domain.pipeline import Pipeline, PipelineStep
     from dashboard.gateway.base import InferenceSession, PlatformGateway
     from dashboard.services.clock import Clock
     from dashboard.services.tables import TableStore
@@ -161,6 +163,9 @@ class RunTask:
         self._stop = asyncio.Event()
         self._stretch: Stretch | None = None
         self._trouble = _Trouble()
+        is_begun = run.rows_done > 0
+        note = run.message if run.state is RunState.RUNNING and is_begun else ""
+        self._versions = VersionWatch(run.pipeline_version, is_begun=is_begun, note=note)
 
     def progress(self) -> RunProgress:
         """Return how far the run is, from memory."""
@@ -204,7 +209,7 @@ class RunTask:
         if self._stop.is_set():
             return self.when_cancelled
         complete = self._counts.done + self._counts.failed >= self.run.rows_total
-        return Ending(RunState.DONE if complete else RunState.CANCELLED)
+        return Ending(RunState.DONE if complete else RunState.CANCELLED, self._versions.note)
 
     async def _open_feed(self) -> RowFeed:
         run, tables = self.run, self._kit.tables
@@ -221,9 +226,10 @@ class RunTask:
         try:
             pipeline = await self._find_pipeline()
             gateway = self._kit.gateway
-            state = (await self._away(lambda: gateway().status(self._who, pipeline))).state
-            if state not in _SERVING:
-                return f"“{pipeline.name}” is not running ({state.value})."
+            status = await self._away(lambda: gateway().status(self._who, pipeline))
+            if status.state not in _SERVING:
+                return f"“{pipeline.name}” is not running ({status.state.value})."
+            await self._name_version(pipeline, status.running_versions)
             opening = await self._away(lambda: gateway().open_inference(self._who, pipeline))
             async with opening as session:
                 if self._state is RunState.PAUSED:
@@ -247,6 +253,7 @@ class RunTask:
             feed,
             self._gate,
             keep=self._keep,
+            saw=self._saw,
             is_serving=is_serving,
             rules=StretchRules(settings.row_timeout_s, settings.attempts),
             clock=self._kit.clock,
@@ -271,6 +278,35 @@ class RunTask:
             )
         )
 
+    async def _name_version(self, pipeline: Pipeline, running: Sequence[str]) -> None:
+        """Have the header name the version that runs: it was made out with the newest."""
+        version = self._versions.correction(running)
+        if version is None:
+            return
+        steps = next((one.steps for one in pipeline.versions if one.version == version), ())
+        model = await self._model_of(steps[0]) if steps else None
+        run_id, owner = self.run.run_id, self._kit.owner
+        if not await self._write(
+            lambda: self._kit.records.answered_by(run_id, owner, version, model)
+        ):
+            raise RunLost
+        self._versions.named(version)
+
+    async def _model_of(self, step: PipelineStep) -> ModelVersion | None:
+        """Return the model of a step; None if it is the one in the header."""
+        if step.model_version == self.run.model_version:
+            return None
+        room_id, gateway = self.run.workspace_id, self._kit.gateway
+        models = await self._away(lambda: gateway().list_models(self._who, room_id))
+        known = (one for model in models for one in model.versions)
+        unknown = ModelVersion(0, step.model_version, step.model_name, step.sha)
+        return next((one for one in known if one.version == step.model_version), unknown)
+
+    async def _saw(self, row_index: int, metadata: Mapping[str, Any]) -> None:
+        if self._versions.answered(row_index, metadata):
+            # Kept at once: a killed process writes no end.
+            await self._goes_on()
+
     async def _keep(self, result: RowResult) -> None:
         await self._kit.journal.add(self.run.run_id, result)
         if result.state is RowState.DONE:
@@ -282,10 +318,12 @@ class RunTask:
 
     async def _goes_on(self) -> None:
         run_id, owner = self.run.run_id, self._kit.owner
-        now = self._kit.clock.now()
-        if not await self._write(lambda: self._kit.records.running(run_id, owner, at=now)):
+        now, note = self._kit.clock.now(), self._versions.note
+        if not await self._write(
+            lambda: self._kit.records.running(run_id, owner, at=now, message=note)
+        ):
             raise RunLost
-        self._state, self._message = RunState.RUNNING, ""
+        self._state, self._message = RunState.RUNNING, note
 
     async def _sit_out(self, trouble: str) -> bool:
         """Wait before the next attempt. False when the platform has been away for too long."""

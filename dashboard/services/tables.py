@@ -5,6 +5,7 @@ The rows of a table are visible to the members of the workspace it was fetched f
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dashboard.domain.identity import Identity
-from dashboard.domain.table import ColumnFacts, Passport
+from dashboard.domain.reading import word_count
+from dashboard.domain.table import TEXT_COLUMN, ColumnFacts, Passport
 from dashboard.errors import AccessDenied, DashboardError, NotFound
-from dashboard.store.blocks import BlockSpot, read_block, write_blocks
+from dashboard.store.blocks import BlockSpot, BlockWriter, read_block
 from dashboard.store.table_records import TableRecords
 from dashboard.vault import VaultError
 
@@ -49,41 +52,67 @@ class TableStore:
         self.may_see = may_see
         self._blocks = _BlockCache(_CACHE_BYTES)
 
-    def save(self, who: Identity, draft: Passport, table: pa.Table) -> Passport:
-        """Keep `table` and return its passport.
-
-        Parameters
-        ----------
-        draft
-            What is known of the fetch. Its id, number of rows and columns are filled in here.
+    @contextlib.contextmanager
+    def draft(self, who: Identity, workspace_id: int) -> Iterator[TableDraft]:
+        """Give a table to fill, piece by piece. Unless it is kept, nothing of it stays.
 
         Raises
         ------
         AccessDenied
-            The caller is not a member of the draft's workspace.
+            The caller is not a member of the workspace.
         DashboardError
             The disk is full or may not be written to.
         """
-        self._check(who, draft.workspace_id)
-        table = _without_dictionaries(table)
-        passport = replace(
-            draft,
-            table_id=secrets.token_hex(16),
-            rows=table.num_rows,
-            columns=tuple(ColumnFacts(field.name, str(field.type)) for field in table.schema),
-        )
-        path = self._path(passport.table_id)
+        self._check(who, workspace_id)
+        table_id = secrets.token_hex(16)
+        with _told():
+            writer = BlockWriter(self._path(table_id), self._vault, table_id=table_id)
+        draft = TableDraft(table_id, writer, self._records)
         try:
-            spots = write_blocks(table, path, self._vault, table_id=passport.table_id)
-        except OSError as exc:
-            path.with_suffix(".part").unlink(missing_ok=True)
-            raise DashboardError(
-                "The table could not be stored.",
-                title="The table was not kept",
-                hint="Check that the dashboard's disk is not full, then fetch it again.",
-            ) from exc
-        self._records.insert(passport, spots)
-        return passport
+            yield draft
+        finally:
+            writer.abandon()
+            if not draft.is_kept:
+                self._path(table_id).unlink(missing_ok=True)
+
+    def save(self, who: Identity, draft: Passport, table: pa.Table) -> Passport:
+        """Keep a whole table and return its passport; raises what `draft` does."""
+        with self.draft(who, draft.workspace_id) as keeping:
+            keeping.begin()
+            keeping.add(table)
+            return keeping.keep(draft)
+
+    def recent(
+        self, who: Identity, *, connection_name: str, workspace_id: int, limit: int = 5
+    ) -> tuple[Passport, ...]:
+        """Return the tables of a connection fetched last for a workspace, the newest first.
+
+        Raises
+        ------
+        AccessDenied
+            The caller is not a member of the workspace.
+        """
+        self._check(who, workspace_id)
+        return self._records.newest(
+            connection_name=connection_name, workspace_id=workspace_id, limit=limit
+        )
+
+    def before(self, who: Identity, passport: Passport) -> Passport | None:
+        """Return the passport of the last fetch before this one, same connection and workspace.
+
+        Raises
+        ------
+        AccessDenied
+            The caller is not a member of the workspace.
+        """
+        self._check(who, passport.workspace_id)
+        earlier = self._records.newest(
+            connection_name=passport.connection_name,
+            workspace_id=passport.workspace_id,
+            before=passport.fetched_at,
+            limit=1,
+        )
+        return earlier[0] if earlier else None
 
     def passport(self, who: Identity, table_id: str) -> Passport:
         """Return what is known of a table.
@@ -138,9 +167,7 @@ class TableStore:
             A run still shows it.
         """
         self.passport(who, table_id)
-        self._records.delete(table_id)
-        self._blocks.forget(table_id)
-        self._path(table_id).unlink(missing_ok=True)
+        self.drop(table_id)
 
     def sweep(self, *, older_than_s: float = 3600.0) -> None:
         """Delete files that no record names: what a crash left between file and record."""
@@ -151,6 +178,18 @@ class TableStore:
                 path.unlink(missing_ok=True)
 
     # What follows asks nobody: it is for services that have checked the caller themselves.
+
+    def drop(self, table_id: str) -> None:
+        """Delete a table's rows and passport, if they are there.
+
+        Raises
+        ------
+        Conflict
+            A run still shows it.
+        """
+        self._records.delete(table_id)
+        self._blocks.forget(table_id)
+        self._path(table_id).unlink(missing_ok=True)
 
     def spots(self, table_id: str) -> tuple[BlockSpot, ...]:
         """Where the blocks of a table lie; an empty table has one, without rows."""
@@ -214,6 +253,73 @@ class TableStore:
             )
 
 
+class TableDraft:
+    """A table on its way to the disk: takes pieces, and becomes one of the store when it is kept.
+
+    All methods raise DashboardError when the disk is full or may not be written to.
+    """
+
+    def __init__(self, table_id: str, writer: BlockWriter, records: TableRecords) -> None:
+        self.is_kept = False
+        self._table_id = table_id
+        self._writer = writer
+        self._records = records
+        self._schema = pa.schema([])
+        self._rows = 0
+        self._longest_text = ""
+
+    def begin(self) -> None:
+        """Begin anew, without the rows added so far."""
+        self._rows, self._longest_text = 0, ""
+        with _told():
+            self._writer.begin()
+
+    def add(self, piece: pa.Table) -> None:
+        """Add further rows; they are of the same columns as those before."""
+        table = _without_dictionaries(piece)
+        self._schema = table.schema
+        self._rows += table.num_rows
+        self._longest_text = _longest_text(table, self._longest_text)
+        with _told():
+            self._writer.add(table)
+
+    def keep(self, draft: Passport) -> Passport:
+        """Put the table into the store and return its passport.
+
+        Parameters
+        ----------
+        draft
+            What is known of the fetch. Its id, number of rows and columns are filled in here, and
+            the words of its longest text.
+        """
+        has_texts = TEXT_COLUMN in self._schema.names
+        passport = replace(
+            draft,
+            table_id=self._table_id,
+            rows=self._rows,
+            columns=tuple(ColumnFacts(field.name, str(field.type)) for field in self._schema),
+            longest_text_words=word_count(self._longest_text) if has_texts else None,
+        )
+        with _told():
+            spots = self._writer.finish()
+        self._records.insert(passport, spots)
+        self.is_kept = True
+        return passport
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Say in plain words that the disk does not take it."""
+    try:
+        yield
+    except OSError as exc:
+        raise DashboardError(
+            "The table could not be stored.",
+            title="The table was not kept",
+            hint="Check that the dashboard's disk is not full, then fetch it again.",
+        ) from exc
+
+
 class _BlockCache:
     """The blocks read last, shared by all sessions. Whoever asks has been let in before."""
 
@@ -244,6 +350,21 @@ class _BlockCache:
         with self._lock:
             for key in [key for key in self._blocks if key[0] == table_id]:
                 self._bytes -= self._blocks.pop(key).nbytes
+
+
+def _longest_text(table: pa.Table, longest: str) -> str:
+    """Return the longest text, by characters, of the model's input column and `longest`."""
+    if table.column_names.count(TEXT_COLUMN) != 1:
+        return longest
+    column = table.column(TEXT_COLUMN)
+    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
+        return longest
+    lengths = pc.utf8_length(column)
+    most = pc.max(lengths).as_py()
+    if most is None or most <= len(longest):
+        return longest
+    text: str = column[pc.index(lengths, most).as_py()].as_py()
+    return text
 
 
 def _without_dictionaries(table: pa.Table) -> pa.Table:

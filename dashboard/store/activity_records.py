@@ -90,9 +90,10 @@ class ActivityRecords:
     # Between rows of the database and values of the domain
 
     def _entries(self, connection: Connection, query: Any) -> Iterator[Activity]:  # noqa: ANN401 - any select of whole records
-        found = connection.execution_options(yield_per=_AT_ONCE).execute(query)
-        for record in found.mappings():
-            yield self._entry(record)
+        # Closed at once, whatever a record holds: it may be a cursor of the database server.
+        with connection.execution_options(yield_per=_AT_ONCE).execute(query) as found:
+            for record in found.mappings():
+                yield self._entry(record)
 
     def _entry(self, record: RowMapping) -> Activity:
         fields, note = self._opened(record)

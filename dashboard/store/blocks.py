@@ -6,6 +6,7 @@ or two pieces, and the table is never in memory as a whole.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,22 +35,70 @@ class BlockSpot:
         return self.first_row + self.row_count
 
 
-def write_blocks(table: pa.Table, path: Path, vault: Vault, *, table_id: str) -> list[BlockSpot]:
-    """Seal `table` into `path`, which appears only when it is whole and on the disk."""
-    draft = path.with_suffix(".part")
-    spots: list[BlockSpot] = []
-    offset = 0
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        for first_row, piece in _pieces(table):
-            sealed = vault.seal(_to_bytes(piece), bound_to=_binding(table_id, len(spots)))
-            file.write(sealed)
-            spots.append(BlockSpot(len(spots), first_row, piece.num_rows, offset, len(sealed)))
+class BlockWriter:
+    """Seals a table into a file as it comes; the file appears only when it is whole.
+
+    All methods raise OSError when the disk is full or may not be written to.
+    """
+
+    def __init__(self, path: Path, vault: Vault, *, table_id: str) -> None:
+        self._path = path
+        self._draft = path.with_suffix(".part")
+        self._vault = vault
+        self._table_id = table_id
+        self._spots: list[BlockSpot] = []
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
+        descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(descriptor, "wb")
+
+    def begin(self) -> None:
+        """Drop what was written."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._spots.clear()
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Write further rows; they are of the same columns as those before."""
+        self._waiting.append(table)
+        self._waiting_bytes += table.nbytes
+        if self._waiting_bytes >= BLOCK_BYTES // 2:
+            self._write()
+
+    def finish(self) -> list[BlockSpot]:
+        """Put the file in its place, on the disk, and say where its blocks lie."""
+        if not self._spots or self._waiting:
+            self._write()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._draft.replace(self._path)
+        return self._spots
+
+    def abandon(self) -> None:
+        """Leave nothing behind; nothing happens to a file that is finished."""
+        with contextlib.suppress(OSError):  # what is left to write does not fit, and need not
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        table = pa.concat_tables(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        first_row = self._spots[-1].end_row if self._spots else 0
+        offset = self._file.tell()
+        for first, piece in _pieces(table):
+            if not piece.num_rows and self._spots:
+                continue  # the one block without rows is that of a table without rows
+            number = len(self._spots)
+            sealed = self._vault.seal(_to_bytes(piece), bound_to=_binding(self._table_id, number))
+            self._file.write(sealed)
+            self._spots.append(
+                BlockSpot(number, first_row + first, piece.num_rows, offset, len(sealed))
+            )
             offset += len(sealed)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    return spots
 
 
 def read_block(path: Path, vault: Vault, spot: BlockSpot, *, table_id: str) -> pa.Table:

@@ -1,7 +1,8 @@
 """Opens the run store: one database, one folder of sealed files, one key.
 
-SQLite beside the data by default, any database of SQLAlchemy by its URL. What only SQLite needs
-stands in `_set_up_sqlite`, nowhere else.
+SQLite beside the data by default, PostgreSQL by its URL. What only one of them needs stands in
+`_set_up_sqlite` and `_set_up_postgresql`, nowhere else: beyond them, one transaction writes at a
+time, and one that reads sees one state of the data, on both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from dashboard.errors import DashboardError, SettingsError
 from dashboard.store.schema import FACTS, METADATA, SCHEMA_VERSION
@@ -29,6 +36,8 @@ KEY_FILE = "store.key"
 _LOCK_FILE = "store.lock"
 _KEY_CHECK = b"the run store's key"
 _BUSY_TIMEOUT_MS = 15_000
+#: Any number will do, as long as all dashboards on one database take the same.
+_WRITE_LOCK = 7_261_001
 
 
 class Store:
@@ -42,7 +51,8 @@ class Store:
 
     def __init__(self, engine: Engine, vault: Vault, data_dir: Path) -> None:
         self._engine = engine
-        self._writing = engine.execution_options(writes=True)
+        self._reading = _for_reading(engine)
+        self._writing = _for_writing(engine)
         self.vault = vault
         self.data_dir = data_dir
 
@@ -55,7 +65,7 @@ class Store:
         DashboardError
             The database does not work.
         """
-        with _plain_errors(), self._engine.connect() as connection:
+        with _plain_errors(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
@@ -155,27 +165,28 @@ def open_store(url: str, *, data_dir: Path, vault: Vault) -> Store:
     _make_private_folder(data_dir)
     engine = _make_engine(url, data_dir)
     try:
-        with _alone(data_dir), _refusing():
-            METADATA.create_all(engine)
-            _check_facts(engine, vault)
+        # The lock of the folder does not keep away a dashboard on another machine, the lock of a
+        # transaction that writes does.
+        with _alone(data_dir), _refusing(), _for_writing(engine).begin() as connection:
+            METADATA.create_all(connection)
+            _check_facts(connection, vault)
     except SettingsError:
         engine.dispose()
         raise
     return Store(engine, vault, data_dir)
 
 
-def _check_facts(engine: Engine, vault: Vault) -> None:
-    with engine.execution_options(writes=True).begin() as connection:
-        stored: dict[str, bytes] = {
-            record.name: record.value for record in connection.execute(select(FACTS))
-        }
-        facts = stored or {
-            "schema_version": str(SCHEMA_VERSION).encode(),
-            "key_check": vault.seal(_KEY_CHECK, bound_to="store:key_check"),
-        }
-        if not stored:
-            rows = [{"name": name, "value": value} for name, value in facts.items()]
-            connection.execute(insert(FACTS), rows)
+def _check_facts(connection: Connection, vault: Vault) -> None:
+    stored: dict[str, bytes] = {
+        record.name: record.value for record in connection.execute(select(FACTS))
+    }
+    facts = stored or {
+        "schema_version": str(SCHEMA_VERSION).encode(),
+        "key_check": vault.seal(_KEY_CHECK, bound_to="store:key_check"),
+    }
+    if not stored:
+        rows = [{"name": name, "value": value} for name, value in facts.items()]
+        connection.execute(insert(FACTS), rows)
     stored_version = int(facts["schema_version"])
     if stored_version > SCHEMA_VERSION:
         raise SettingsError("The run store was written by a newer version of this dashboard.")
@@ -189,27 +200,31 @@ def _check_facts(engine: Engine, vault: Vault) -> None:
     if stored_version < SCHEMA_VERSION:
         # So far every version has only added tables, which are there by now, and columns that may
         # be empty.
-        _add_columns(engine)
-        _write_version(engine)
-
-
-def _add_columns(engine: Engine) -> None:
-    quoted = engine.dialect.identifier_preparer
-    with engine.execution_options(writes=True).begin() as connection:
-        for table in METADATA.sorted_tables:
-            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in known:
-                    made = f"{quoted.format_column(column)} {column.type.compile(engine.dialect)}"
-                    connection.exec_driver_sql(
-                        f"ALTER TABLE {quoted.format_table(table)} ADD COLUMN {made}"
-                    )
-
-
-def _write_version(engine: Engine) -> None:
-    version = update(FACTS).where(FACTS.c.name == "schema_version")
-    with engine.execution_options(writes=True).begin() as connection:
+        _add_columns(connection)
+        version = update(FACTS).where(FACTS.c.name == "schema_version")
         connection.execute(version.values(value=str(SCHEMA_VERSION).encode()))
+
+
+def _add_columns(connection: Connection) -> None:
+    quoted = connection.dialect.identifier_preparer
+    for table in METADATA.sorted_tables:
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                made = f"{quoted.format_column(column)} {column.type.compile(connection.dialect)}"
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {quoted.format_table(table)} ADD COLUMN {made}"
+                )
+
+
+def _for_writing(engine: Engine) -> Engine:
+    return engine.execution_options(writes=True)
+
+
+def _for_reading(engine: Engine) -> Engine:
+    # SQLite's transactions are like that anyway.
+    is_postgresql = engine.dialect.name == "postgresql"
+    return engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
 
 
 def _make_engine(url: str, data_dir: Path) -> Engine:
@@ -218,11 +233,23 @@ def _make_engine(url: str, data_dir: Path) -> Engine:
         # Rows are private: their values must not reach an exception's text or a log.
         is_remote = parsed.get_backend_name() != "sqlite"
         engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=is_remote)
-    except (ArgumentError, ImportError):
+    except ImportError:
+        raise SettingsError(
+            "The driver of the run store's database is not installed.",
+            hint='For PostgreSQL: pip install "psycopg[binary]".',
+        ) from None
+    except (ArgumentError, NoSuchModuleError):
         # The URL may hold a password, and the exception's text holds the URL.
-        raise SettingsError("The URL of the run store's database cannot be used.") from None
+        raise SettingsError(
+            "The URL of the run store's database cannot be used.",
+            hint="It looks like postgresql://user:password@host/database; empty means SQLite.",
+        ) from None
     if engine.dialect.name == "sqlite":
         _set_up_sqlite(engine)
+    elif engine.dialect.name == "postgresql":
+        _set_up_postgresql(engine)
+    else:
+        raise SettingsError("The run store works on SQLite and PostgreSQL, not on this database.")
     return engine
 
 
@@ -256,6 +283,31 @@ def _set_up_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _set_up_postgresql(engine: Engine) -> None:
+    """Everything that is special to PostgreSQL: one writer at a time, and an end to every wait."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SHOW server_encoding")
+        (encoding,) = cursor.fetchone() or ("",)
+        cursor.execute(f"SET lock_timeout = {_BUSY_TIMEOUT_MS}")
+        cursor.close()
+        connection.commit()
+        if encoding != "UTF8":
+            raise SettingsError("The run store's database must be made with the encoding UTF8.")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # As with SQLite, what a writer has read stays true until it has written. A process that is
+        # held up in the middle must not hold up the others for good: its transaction is undone.
+        if connection.get_execution_options().get("writes", False):
+            connection.exec_driver_sql(
+                f"SELECT pg_advisory_xact_lock({_WRITE_LOCK}), set_config("
+                f"'idle_in_transaction_session_timeout', '{_BUSY_TIMEOUT_MS}', true)"
+            )
+
+
 def _lower(text: object) -> str | None:
     return None if text is None else str(text).lower()
 
@@ -284,7 +336,8 @@ def _refusing() -> Iterator[None]:
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    with (data_dir / _LOCK_FILE).open("w") as lock:
+    descriptor = os.open(data_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -22,6 +22,7 @@ from dashboard.store.schema import RUN_ROWS, RUNS
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Executable, RowMapping
 
+    from dashboard.domain.model import ModelVersion
     from dashboard.store.database import Store
 
 _CLEAR = tuple(
@@ -32,6 +33,9 @@ _CLEAR = tuple(
 )
 _TIMES = ("queue_ms", "send_ms", "wait_ms", "engine_read_ms", "model_ms", "receive_ms", "overflow")
 _OVER = tuple(state.value for state in RunState if state.is_over)
+
+#: Databases bound the number of values in one statement.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,20 @@ class RunRecords:
             record = found.mappings().one_or_none()
         return None if record is None else self._header(record)
 
+    def headers(self, run_ids: Sequence[str]) -> tuple[Run, ...]:
+        """Return the headers of these runs, in this order; there may be runs no more."""
+        known: dict[str, Run] = {}
+        for first in range(0, len(run_ids), _AT_ONCE):
+            some = RUNS.c.run_id.in_(run_ids[first : first + _AT_ONCE])
+            known |= {run.run_id: run for run in self._headers(select(RUNS).where(some))}
+        return tuple(known[run_id] for run_id in run_ids if run_id in known)
+
+    def rename(self, run_id: str, title: str) -> bool:
+        """Give a run a title, or take it away with an empty one. False if there is no such run."""
+        return self._update(
+            RUNS.c.run_id == run_id, title_sealed=self._seal(run_id, "title", title)
+        )
+
     def recent(self, workspace_ids: Sequence[int], limit: int) -> tuple[Run, ...]:
         """Return the newest runs of these workspaces, newest first."""
         newest = (
@@ -166,12 +184,29 @@ class RunRecords:
         held = and_(RUNS.c.run_id.in_(run_ids), RUNS.c.claimed_by == claim.owner)
         self._update(held, claimed_until=claim.until)
 
-    def running(self, run_id: str, owner: str, *, at: datetime) -> bool:
+    def answered_by(
+        self, run_id: str, owner: str, pipeline_version: str, model: ModelVersion | None
+    ) -> bool:
+        """Write which version of the pipeline answers, and its model; None leaves that as it is.
+
+        False if `owner` does not carry the run (any more).
+        """
+        values = {"pipeline_version": pipeline_version}
+        if model is not None:
+            values |= {
+                "model_name": model.model_name,
+                "model_version": model.version,
+                "model_sha": model.sha,
+                "engine": model.image_path,
+            }
+        return self._update(_held(run_id, owner), **values)
+
+    def running(self, run_id: str, owner: str, *, at: datetime, message: str = "") -> bool:
         """Write that a run goes on. False if `owner` does not carry it (any more)."""
         return self._update(
             _held(run_id, owner),
             state=RunState.RUNNING.value,
-            message_sealed=None,
+            message_sealed=self._sealed_message(run_id, message),
             started_at=func.coalesce(
                 RUNS.c.started_at, bindparam("at", at, RUNS.c.started_at.type)
             ),
@@ -300,6 +335,24 @@ class RunRecords:
         with self._store.read() as connection:
             records = connection.execute(found).mappings().all()
         return {record["row_index"]: self._result(record) for record in records}
+
+    def summaries(self, run_id: str, first: int, end: int) -> dict[int, str]:
+        """Return the summaries of rows `first` to before `end`, by index; rows without are absent.
+
+        Less to open than with `rows`, for a search through all of them.
+        """
+        found = select(RUN_ROWS.c.row_index, RUN_ROWS.c.summary_sealed).where(
+            RUN_ROWS.c.run_id == run_id,
+            RUN_ROWS.c.row_index >= first,
+            RUN_ROWS.c.row_index < end,
+            RUN_ROWS.c.summary_sealed.is_not(None),
+        )
+        with self._store.read() as connection:
+            sealed = connection.execute(found).all()
+        return {
+            index: self._store.open_text(text, bound_to=f"run:{run_id}:{index}:summary")
+            for index, text in sealed
+        }
 
     def samples(self, run_id: str) -> tuple[RowSample, ...]:
         """Return the numbers of every answered or failed row, in the order of the table."""

@@ -20,11 +20,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     TypeDecorator,
 )
+from sqlalchemy import String as PlainString
+from sqlalchemy import Text as PlainText
+
+from dashboard.store.texts import without_refused
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -49,6 +51,24 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Turn microseconds into a time in UTC."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class String(TypeDecorator[str]):
+    """A text without what a database refuses: names come from strangers, ids out of addresses."""
+
+    impl = PlainString
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Take out what would fail the whole statement."""
+        return None if value is None else without_refused(value)
+
+
+class Text(String):
+    """The same of any length."""
+
+    impl = PlainText
+    cache_ok = True
 
 
 METADATA = MetaData()

@@ -16,6 +16,10 @@ from dashboard.store.blocks import BlockSpot
 from dashboard.store.schema import FETCHED_TABLES, TABLE_BLOCKS
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import RowMapping
+
     from dashboard.store.database import Store
 
 _CLEAR = tuple(
@@ -52,9 +56,38 @@ class TableRecords:
         found = select(FETCHED_TABLES).where(FETCHED_TABLES.c.table_id == table_id)
         with self._store.read() as connection:
             record = connection.execute(found).mappings().one_or_none()
-        if record is None:
-            return None
-        text = self._store.open_text(record["columns_sealed"], bound_to=_binding(table_id))
+        return None if record is None else self._passport(record)
+
+    def newest(
+        self,
+        *,
+        connection_name: str,
+        workspace_id: int,
+        limit: int,
+        before: datetime | None = None,
+    ) -> tuple[Passport, ...]:
+        """Return the newest passports of a connection's tables in a workspace, newest first.
+
+        Parameters
+        ----------
+        before
+            Leave out those fetched at that time or later.
+        """
+        found = select(FETCHED_TABLES).where(
+            FETCHED_TABLES.c.workspace_id == workspace_id,
+            FETCHED_TABLES.c.connection_name == connection_name,
+        )
+        if before is not None:
+            found = found.where(FETCHED_TABLES.c.fetched_at < before)
+        found = found.order_by(FETCHED_TABLES.c.fetched_at.desc()).limit(limit)
+        with self._store.read() as connection:
+            records = connection.execute(found).mappings().all()
+        return tuple(self._passport(record) for record in records)
+
+    def _passport(self, record: RowMapping) -> Passport:
+        text = self._store.open_text(
+            record["columns_sealed"], bound_to=_binding(record["table_id"])
+        )
         columns = tuple(ColumnFacts(name, kind) for name, kind in json.loads(text))
         clear: dict[str, Any] = {name: record[name] for name in _CLEAR}  # as the columns' types say
         return Passport(columns=columns, **clear)

@@ -93,7 +93,9 @@ def _header(run: Run) -> None:
 
 
 def _more(run: Run) -> None:
-    with st.popover("More", icon=":material/more_horiz:", key="run_more"):
+    # Another element while a dialog is open: an open popover would stay above it.
+    key = "run_more_away" if session.dialog()[0] else "run_more"
+    with st.popover("More", icon=":material/more_horiz:", key=key):
         ways: tuple[tuple[str, str, str, Callable[[], None]], ...] = (
             (
                 "compare",
@@ -124,7 +126,10 @@ def _body(run_id: str) -> None:
     live.pursue()
     current = runtime.current()
     who = current.identity()
-    run = current.runs.run(who, run_id)
+    try:
+        run = current.runs.run(who, run_id)
+    except NotFound:
+        st.rerun()  # deleted meanwhile: the page says so
     if not run.state.is_over:
         progress = current.runs.progress(who, run_id)
         progress_bar(
@@ -149,6 +154,8 @@ def _body(run_id: str) -> None:
 
 
 def _ended(run: Run) -> None:
+    if run.state is RunState.DONE and run.message:
+        st.markdown(f":small[:gray[{md(run.message)}]]")
     if run.state is not RunState.DONE:
         st.markdown(f"{run_badge(run.state)} {md(run.message)}")
     elif run.rows_failed:
@@ -170,10 +177,11 @@ def _rows(run: Run) -> None:
         return
     shown = reading_pane(
         rows,
-        chosen=rows[0].index,
+        chosen=session.row_read(run.run_id, default=rows[0].index),
         engine_label=engine_words(run),
         key=f"pane_{run.run_id}_{page}",
     )
+    session.note_row(run.run_id, shown)
     row_notes.draw(run, shown)
     st.markdown(f":small[:gray[**Evidence**: {md(strings.EVIDENCE)}]]")
     st.markdown(f":small[:gray[**Anomaly count**: {md(strings.ANOMALY_COUNT)}]]")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from components import loading
 from components.empty_state import Way, empty_state
+from components.fetch_progress import fetch_progress
 from components.frame import page_header
 from components.messages import field_error
 from components.run_bar import RunAct, start_bar
-from components.table_card import table_card
-from components.text import md, plain
+from components.table_card import shown_rows, table_card
+from components.text import ago, count, md, plain
 from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
@@ -24,7 +26,7 @@ from dashboard.views import dialogs, try_one, ways_back
 
 _FETCH = "fetch"
 _START = "start_run"
-_PREVIEW_ROWS = 100
+_POLL_S = 0.25
 _READY = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 
@@ -64,7 +66,7 @@ def _choose(rooms: Sequence[Workspace]) -> None:
     with middle:
         chosen = _connection_field(usable, is_loading=linked.is_first)
     fetch = live.form_state(_FETCH)
-    if fetch.done is not None:
+    if fetch.done is not None and fetch.done.result:
         st.query_params["table"] = fetch.done.result
     with right:
         has_table = bool(st.query_params.get("table"))
@@ -84,9 +86,11 @@ def _choose(rooms: Sequence[Workspace]) -> None:
     if linked.value is not None and not usable:
         _no_connection(room)
     elif fetch.is_busy:
-        loading.skeleton("the table", (), height=260)
+        _progress()
     else:
-        _table(room, pipelines)
+        if chosen is not None:
+            _fetched_before(chosen, room)
+        _table(room, pipelines, linked.value or ())
     try_one.draw(room, pipelines)
 
 
@@ -95,12 +99,90 @@ def _fetch(connection: Connection | None, room: Workspace, form: live.Form) -> N
         return
     current = runtime.current()
     who = current.identity()
+    watch_id = _watch_id(form.version)
     live.submit(
-        lambda: current.fetching.fetch(who, connection_id=connection.connection_id, workspace=room),
+        lambda: current.fetching.fetch(
+            who,
+            connection_id=connection.connection_id,
+            workspace=room,
+            watch_id=watch_id,
+        ),
         doing=f"Fetching from {connection.name}",
         once=f"fetch:{connection.connection_id}:{room.workspace_id}",
         form=form,
     )
+
+
+def _watch_id(version: int) -> str:
+    return f"{session.mark()}:{version}"
+
+
+def _progress() -> None:
+    """Draw how far the fetch is; the frame draws the page again when it ends."""
+    version = live.drawn_form(_FETCH).version
+    watch_id = _watch_id(version)
+
+    @st.fragment(run_every=_POLL_S, key="summarize_progress_poll")
+    def drawn() -> None:
+        live.pursue()
+        current = runtime.current()
+        who = current.identity()
+        view = current.fetching.view(who, watch_id)
+        if view is None:
+            st.skeleton(height=260)
+            return
+        fetch_progress(
+            stage=view.stage,
+            running_s=view.running_s,
+            received_bytes=view.received_bytes,
+            expected_bytes=view.expected_bytes,
+            rows=view.rows,
+            is_cancelled=view.is_cancelled,
+            on_cancel=lambda: current.fetching.cancel(who, watch_id),
+        )
+
+    drawn()
+
+
+def _fetched_before(connection: Connection, room: Workspace) -> None:
+    """Offer the tables of this connection that were fetched before: one fetch, read by many."""
+    current = runtime.current()
+    try:
+        known = current.tables.recent(
+            current.identity(), connection_name=connection.name, workspace_id=room.workspace_id
+        )
+    except DashboardError:
+        return  # nothing to offer; the page itself says what is wrong
+    opened = st.query_params.get("table", "")
+    others = [one for one in known if one.table_id != opened]
+    if not others:
+        return
+    now = datetime.now(UTC)
+    with st.container(horizontal=True, vertical_alignment="center", key="summarize_before"):
+        newest, *older = others
+        if not opened:
+            told = ago((now - newest.fetched_at).total_seconds())
+            st.button(
+                f"Use the table fetched {told}",
+                icon=":material/history:",
+                key="summarize_use",
+                on_click=_use_table,
+                args=(newest.table_id,),
+            )
+        if listed := (others if opened else older):
+            with st.popover("Earlier fetches", type="tertiary", key="summarize_earlier"):
+                for one in listed:
+                    st.button(
+                        f"{ago((now - one.fetched_at).total_seconds())}: {count(one.rows, 'row')}",
+                        type="tertiary",
+                        key=f"summarize_use_{one.table_id}",
+                        on_click=_use_table,
+                        args=(one.table_id,),
+                    )
+
+
+def _use_table(table_id: str) -> None:
+    st.query_params["table"] = table_id
 
 
 def _new_room() -> None:
@@ -175,7 +257,7 @@ def _see_pipelines() -> None:
     session.go_to("pipelines")
 
 
-def _table(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
+def _table(room: Workspace, pipelines: Sequence[Pipeline], linked: Sequence[Connection]) -> None:
     current = runtime.current()
     who = current.identity()
     table_id = st.query_params.get("table", "")
@@ -189,11 +271,20 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
             _forget_table()
             st.markdown(":gray[Fetch the table to look at it before anything is run.]")
             return
-        rows = current.tables.page_rows(who, table_id, limit=_PREVIEW_ROWS)
+        offset, limit = shown_rows(passport)
+        rows = current.tables.page_rows(who, table_id, offset=offset, limit=limit)
+        before = current.tables.before(who, passport)
     except DashboardError as error:
         field_error(error.message, error.hint)
         return
-    text_column, fit = table_card(passport, rows, key=f"summarize_text_{passport.table_id}")
+    text_column, fit = table_card(
+        passport,
+        rows,
+        key=f"summarize_text_{passport.table_id}",
+        host=next((one.host or "" for one in linked if one.name == passport.connection_name), ""),
+        before=before,
+        zone=session.zone(),
+    )
     _start(room, pipelines, passport, text_column if fit.fits else None)
 
 

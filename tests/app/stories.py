@@ -197,8 +197,14 @@ def draw_pipeline(facts: PipelineFacts, *, is_busy: bool = False) -> None:
     pipeline_card(facts, is_busy=is_busy, on_act=lambda act: st.session_state.update(asked=act))
 
 
-def draw_table(known: Passport, rows: Sequence[dict[str, object]]) -> None:
-    table_card(known, rows, key="text_column")
+def draw_table(
+    known: Passport,
+    rows: Sequence[dict[str, object]],
+    *,
+    before: Passport | None = None,
+    host: str = "",
+) -> None:
+    table_card(known, rows, key="text_column", before=before, host=host)
 
 
 def draw_home(

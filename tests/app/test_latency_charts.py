@@ -13,9 +13,9 @@ from components.latency_plots import (
     POINTS_AT_MOST,
     length_figure,
     over_time_figure,
-    share_done_figure,
     split_figure,
 )
+from components.latency_spread_plots import share_done_figure
 from dashboard.domain.latency import Sample, fit_to_length, in_order_of_answer, percentiles
 
 
@@ -87,11 +87,12 @@ def test_a_single_row_shows_where_its_time_went_and_nothing_else():
     assert "One row so far" in words(at)
 
 
-def test_a_run_shows_its_four_charts_each_telling_its_finding():
+def test_a_run_shows_its_five_charts_each_telling_its_finding():
     drawn = charts(run(24, slow_ms=300))
     assert {key: alt.split(":")[0] for key, (_, alt) in drawn.items()} == {
         "latency_split": "Where the time of 24 rows went",
         "latency_share_done": "How long a row takes",
+        "latency_histogram": "Most often 400 to 450 ms",
         "latency_length": "Length says little about time",
         "latency_over_time": "Steady over the run",
     }

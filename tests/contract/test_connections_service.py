@@ -41,6 +41,8 @@ from dashboard.services.tables import TableStore
 from dashboard.store.database import open_store, open_vault
 from dashboard.store.marks import Marks
 from tests.support.sandbox import running_sandbox
+from tests.support.source import held_source
+from tests.support.waiting import wait_until
 
 SAMPLE = "/_sandbox/samples/test_summarization.df.json"
 HOSTILE = [
@@ -108,7 +110,7 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
         checks, activity = Checks(store, reads), ActivityLog(store, reads)
 
         def outbound() -> Outbound:
-            return Outbound(allow=AllowList.parse([sandbox.url]))
+            return Outbound(allow=AllowList.parse(["127.0.0.1"]))
 
         tests = ConnectionTests(
             lambda: gateway,
@@ -371,6 +373,39 @@ def test_a_fetch_that_fails_is_kept_as_a_use_and_in_the_log(desk, name):
         ActResult.FAILED,
         failed.value.message,
     )
+
+
+def test_a_fetch_can_be_looked_at_and_stopped_by_whoever_began_it(desk, name):
+    with held_source() as source:
+        made, room = desk.make(name, url=source.link), desk.room()
+        desk.gateway.link_connection(desk.who, name=name, workspace_id=room.workspace_id)
+        stranger = replace(desk.who, key="another")
+        with ThreadPoolExecutor(1) as pool:
+            fetching = pool.submit(
+                desk.fetching.fetch,
+                desk.who,
+                connection_id=made.connection_id,
+                workspace=room,
+                watch_id="w",
+            )
+            wait_until(
+                lambda: (view := desk.fetching.view(desk.who, "w")) and view.received_bytes,
+                within_s=10,
+                what="the first bytes are in",
+            )
+            view = desk.fetching.view(desk.who, "w")
+            assert (view.stage, view.expected_bytes) == ("Read", source.size_bytes)
+            assert desk.fetching.view(stranger, "w") is None
+            desk.fetching.cancel(stranger, "w")
+            assert not desk.fetching.view(desk.who, "w").is_cancelled
+            desk.fetching.cancel(desk.who, "w")
+            outcome = fetching.result(10)
+    assert (outcome.message, outcome.result) == (f"Fetching from {name} was cancelled.", "")
+    assert desk.fetching.view(desk.who, "w") is None
+    # Who stops it says nothing about the source.
+    assert desk.checks.of(made.connection_id) == ()
+    (entry,) = desk.entries(name)
+    assert (entry.act, entry.note) == (Act.FETCHED, "Cancelled.")
 
 
 def test_a_type_that_cannot_be_fetched_gets_no_health(desk, name):

@@ -60,6 +60,9 @@ def test_a_connection_is_created_tested_and_linked_within_four_clicks(
 def test_a_failed_test_is_put_right_by_its_messages(page: Page, dashboard, source):
     screens = Screens(page, dashboard.url)
     screens.go("new-connection")
+    # The first answer of a platform that has just started takes its time.
+    room = page.get_by_role("combobox", name="Workspace")
+    expect(room).to_have_value(ROOM, timeout=30_000)
     screens.field("Name").fill("put-right")
     screens.field("Link").fill(source.link().replace("http:", "http"))
     screens.save()

@@ -20,7 +20,7 @@ from tests.e2e.test_story import (
     summarize,
 )
 from tests.support.launcher import RunningDashboard, process_tree, running_dashboard
-from tests.support.platform import signed_in
+from tests.support.platform import sandbox_url, signed_in
 from tests.support.waiting import is_running, wait_until
 
 DELAY_S = 3.0
@@ -67,7 +67,9 @@ def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
     wait_until_warm(dashboard)
     screens.button("New connection").click()
     screens.field("Name").fill("left-at-once")
-    screens.field("Link").fill("https://files.example.org/x.json")
+    # Saving tests first, so that there has to be something at the link.
+    sample = f"{sandbox_url(dashboard.data_dir)}/_sandbox/samples/test_summarization.df.json"
+    screens.field("Link").fill(sample)
     screens.field("Link").blur()
     delay_every_route(dashboard)
     screens.save()

@@ -65,3 +65,44 @@ def running_source(*tokens: str) -> Iterator[Source]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@dataclass
+class HeldSource:
+    """Where a file can be had of which only the first half comes until it is let go."""
+
+    link: str
+    size_bytes: int
+    let_go: threading.Event = field(default_factory=threading.Event)
+
+
+@contextlib.contextmanager
+def held_source(body: bytes = b" " * 1_000_000) -> Iterator[HeldSource]:
+    """Serve half a file until the block ends, or the source is let go."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            self.wfile.flush()
+            source.let_go.wait(30)
+            with contextlib.suppress(OSError):  # nobody listens to it any more
+                self.wfile.write(body[half:])
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    source = HeldSource(f"http://127.0.0.1:{server.server_port}/half.json", len(body))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield source
+    finally:
+        source.let_go.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

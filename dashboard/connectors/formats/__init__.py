@@ -1,1 +1,1 @@
-"""Readers of the table formats. They import pyarrow: import them only when a file is read."""
+"""Readers of the table formats. Those of a format import pyarrow: only when a file is read."""

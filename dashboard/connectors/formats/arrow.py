@@ -6,7 +6,7 @@ before anything is unpacked, and counted again piece by piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -14,32 +14,52 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 from pyarrow import parquet as pq
 
-from dashboard.connectors.causes import FetchCause, fetch_failure, in_words
+from dashboard.connectors.causes import unpacks_to_more
 from dashboard.connectors.formats.columns import check_shape, tidy
 from dashboard.connectors.formats.ipc_sizes import unpacked_bytes
+from dashboard.connectors.formats.pieces import Pieces
 
 _ROWS_AT_ONCE: Final = 1024
+_BATCH_BYTES: Final = 4_000_000
 _FILE_MAGIC: Final = b"ARROW1\x00\x00"
 
 
-def read_parquet(content: bytes, most_bytes: int) -> pa.Table:
+def parquet_pieces(content: bytes, most_bytes: int) -> Pieces[None]:
     """Read a Parquet file. Raises FetchFailed (`too_big`), or what pyarrow raises."""
     source = pa.BufferReader(content)
     metadata = pq.read_metadata(source)
     check_shape(metadata.num_rows, metadata.num_columns)
     groups = (metadata.row_group(place) for place in range(metadata.num_row_groups))
     _check_size(sum(group.total_byte_size for group in groups), most_bytes)
-    # Texts stay dictionaries until their full size is known: one long text may stand in all rows.
-    schema = metadata.schema.to_arrow_schema()
-    texts = [part.name for part in schema if _is_text(part.type)]
-    source.seek(0)
-    file = pq.ParquetFile(source, read_dictionary=texts)
-    return _collected(
-        file.iter_batches(_ROWS_AT_ONCE, use_threads=False), file.schema_arrow, most_bytes
-    )
+    file = pq.ParquetFile(pa.BufferReader(content))
+    yield from _tidied(_parquet_batches(content, file), file.schema_arrow, most_bytes)
+    return None
 
 
-def read_arrow(content: bytes, most_bytes: int) -> pa.Table:
+def _parquet_batches(content: bytes, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """Unpack so many rows at once that they are not large, even if all hold the longest text."""
+    texts = [part.name for part in file.schema_arrow if _is_text(part.type)]
+    for group in range(file.num_row_groups):
+        # A text that stands once in the file may stand in all rows: those are in the dictionary,
+        # which the first row comes with. Whole columns are not read so: each batch would bring
+        # along all texts before it.
+        probe = pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+        longest = 1
+        for batch in probe.iter_batches(1, row_groups=[group], use_threads=False):
+            longest = max([longest, *(_longest_word(column) for column in batch.columns)])
+            break
+        rows = max(1, min(_ROWS_AT_ONCE, _BATCH_BYTES // longest))
+        yield from file.iter_batches(rows, row_groups=[group], use_threads=False)
+
+
+def _longest_word(column: pa.Array) -> int:
+    """Return the size in bytes of the longest entry of a dictionary of texts, or 0."""
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+        return 0
+    return int(pc.max(pc.binary_length(column.dictionary)).as_py() or 0)
+
+
+def arrow_pieces(content: bytes, most_bytes: int) -> Pieces[None]:
     """Read an Arrow file, a Feather file or an Arrow stream.
 
     A file is a stream between two marks. It is read as one, because its index may point elsewhere
@@ -49,11 +69,13 @@ def read_arrow(content: bytes, most_bytes: int) -> pa.Table:
     stream = pa.py_buffer(content).slice(start)
     _check_size(unpacked_bytes(stream), most_bytes)
     with ipc.open_stream(stream) as reader:
-        return _collected(reader, reader.schema, most_bytes)
+        yield from _tidied(reader, reader.schema, most_bytes)
+    return None
 
 
-def _collected(batches: Iterable[pa.RecordBatch], schema: pa.Schema, most_bytes: int) -> pa.Table:
-    kept: list[pa.RecordBatch] = []
+def _tidied(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, most_bytes: int
+) -> Iterator[pa.Table]:
     rows = size_bytes = 0
     for batch in batches:
         rows += batch.num_rows
@@ -62,8 +84,8 @@ def _collected(batches: Iterable[pa.RecordBatch], schema: pa.Schema, most_bytes:
         batch.validate(full=True)
         size_bytes += sum(_full_size(column) for column in batch.columns)
         _check_size(size_bytes, most_bytes)
-        kept.append(batch)
-    return tidy(pa.Table.from_batches(kept, schema))
+        yield tidy(pa.Table.from_batches([batch], schema))
+    yield tidy(schema.empty_table())
 
 
 def _full_size(column: pa.Array) -> int:
@@ -84,4 +106,4 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _check_size(size_bytes: int, most_bytes: int) -> None:
     if size_bytes > most_bytes:
-        raise fetch_failure(FetchCause.TOO_BIG, detail=in_words(most_bytes))
+        raise unpacks_to_more(most_bytes)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable, Sequence
+from enum import Flag, auto
 from typing import Any, Final
 
 import pyarrow as pa
 
-from dashboard.connectors.causes import FetchCause, fetch_failure
+from dashboard.connectors.causes import too_long
 
 MOST_ROWS: Final = 1_000_000
 MOST_COLUMNS: Final = 1_000
 MOST_CELLS: Final = 10_000_000
 _LONGEST_NAME: Final = 200
-_LARGEST_INT: Final = 2**63
 _EXACT_FLOAT: Final = 2**53
 _PANDAS_INDEX: Final = re.compile(r"__index_level_\d+__")
 
@@ -25,7 +26,7 @@ def check_shape(rows: int, columns: int) -> None:
     limits = ((rows, MOST_ROWS, "rows"), (columns, MOST_COLUMNS, "columns"))
     for count, most, word in (*limits, (rows * columns, MOST_CELLS, "cells")):
         if count > most:
-            raise fetch_failure(FetchCause.TOO_BIG, message=f"The table has over {most:,} {word}.")
+            raise too_long(f"The table has over {most:,} {word}.")
 
 
 def valid_text(text: str) -> str:
@@ -60,24 +61,52 @@ def json_text(value: object) -> str | None:
     return valid_text(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def column_of(values: Sequence[Any]) -> pa.Array:  # any JSON values
-    """Make a column of one type; values of several kinds all become text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pa.array(values, pa.bool_())
-    if kinds == {int} and all(_fits(value) for value in values):
-        return pa.array(values, pa.int64())
-    if kinds in ({float}, {int, float}) and not _would_lose_digits(values):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([json_text(value) for value in values], pa.string())
+class Kinds(Flag):
+    """What was seen in a column of JSON values, besides nothing."""
+
+    FLAG = auto()
+    WHOLE = auto()
+    #: A whole number that a floating-point number cannot hold exactly.
+    LONG = auto()
+    FRACTION = auto()
+    OTHER = auto()
 
 
-def _fits(value: int | None) -> bool:
-    return value is None or -_LARGEST_INT <= value < _LARGEST_INT
+_KIND_OF: Final = {bool: Kinds.FLAG, int: Kinds.WHOLE, float: Kinds.FRACTION}
 
 
-def _would_lose_digits(values: Sequence[Any]) -> bool:
-    return any(isinstance(value, int) and abs(value) > _EXACT_FLOAT for value in values)
+def kinds_in(values: Sequence[Any]) -> Kinds:  # any JSON values
+    """Return the kinds of values there are."""
+    found = Kinds(0)
+    types = {type(value) for value in values}
+    for one in types - {type(None)}:
+        found |= _KIND_OF.get(one, Kinds.OTHER)
+    if int in types and any(type(one) is int and abs(one) > _EXACT_FLOAT for one in values):
+        found |= Kinds.LONG
+    return found
+
+
+def type_of(kinds: Kinds) -> pa.DataType:
+    """Return the one type of a column of such values; values of several kinds all become text."""
+    if kinds == Kinds.FLAG:
+        return pa.bool_()
+    if kinds and kinds in Kinds.WHOLE | Kinds.LONG:
+        return pa.int64()
+    if kinds and kinds in Kinds.WHOLE | Kinds.FRACTION:
+        return pa.float64()
+    return pa.string()
+
+
+def column_as(values: Sequence[Any], kind: pa.DataType) -> pa.Array:  # any JSON values
+    """Make a column of one of the types that `type_of` gives."""
+    if pa.types.is_string(kind):
+        if {type(value) for value in values} <= {str, type(None)}:
+            with contextlib.suppress(UnicodeError):  # lone surrogates
+                return pa.array(values, kind)
+        return pa.array([json_text(value) for value in values], kind)
+    if pa.types.is_floating(kind):
+        return pa.array([None if value is None else float(value) for value in values], kind)
+    return pa.array(values, kind)
 
 
 def tidy(table: pa.Table) -> pa.Table:

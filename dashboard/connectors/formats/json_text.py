@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 
-from dashboard.connectors.causes import FetchCause, fetch_failure, not_a_table
-from dashboard.connectors.formats.columns import check_shape, column_of, unique_names
+from dashboard.connectors.causes import not_a_table
+from dashboard.connectors.formats.columns import (
+    Kinds,
+    check_shape,
+    column_as,
+    kinds_in,
+    type_of,
+    unique_names,
+)
+from dashboard.connectors.formats.json_scan import DECODER, check_nodes, damaged, list_values
+from dashboard.connectors.formats.pieces import PIECE_BYTES, Pieces
+from dashboard.connectors.formats.utf8 import Utf8
 
 RECORDS: Final = "json"
 COLUMNS: Final = "json-columns"
 LINES: Final = "jsonl"
-_MOST_NODES: Final = 3_000_000
-_SAFE_DIGITS: Final = 18
+_MOST_RECORDS: Final = 5_000
 #: Columns by name, each with one value per row.
 _Columns = dict[str, list[Any]]
+#: What is known of the columns, by their names in the file and in its order.
+_Plan = dict[str, Kinds]
+Reader = Callable[[_Plan | None], Pieces[_Plan]]
 
 
-def read_json(text: str, *, shape: str | None = None) -> tuple[str, pa.Table]:
-    """Read JSON text; return its shape (`json`, `json-columns` or `jsonl`) and the table.
+def reader(text: Utf8, *, shape: str | None = None) -> tuple[str, Reader]:
+    """Return the shape of JSON text (`json`, `json-columns` or `jsonl`) and what reads its table.
 
     Parameters
     ----------
@@ -32,84 +43,134 @@ def read_json(text: str, *, shape: str | None = None) -> tuple[str, pa.Table]:
     Raises
     ------
     FetchFailed
-        `not_a_table` with the line or the record, or `too_big`.
+        `not_a_table` with the line or the record, or `too_big`. So does the reader.
     """
-    if text.count("{") + text.count("[") > _MOST_NODES:
-        raise fetch_failure(
-            FetchCause.TOO_BIG, message="The file holds more values than can be read."
-        )
-    if shape == LINES:
-        return LINES, _table(_from_records(_lines(text)))
-    value, trouble = _parsed(text)
+    start = text.not_blank(text.start)
+    first = b"" if start is None else text.content[start : start + 1]
+    if shape == LINES or (shape is None and first == b"{" and _is_lines(text, start or 0)):
+        return LINES, lambda plan: _record_pieces(_lines(text), plan)
+    if shape in (None, RECORDS) and first == b"[":
+        return RECORDS, lambda plan: _record_pieces(list_values(text), plan)
+    return _whole(text, shape)
+
+
+def _is_lines(text: Utf8, start: int) -> bool:
+    """Whether the first line is an object of its own and something stands behind it."""
+    end = text.content.find(b"\n", start)
+    if end < 0 or text.not_blank(end) is None:
+        return False
+    try:
+        return isinstance(DECODER.decode(text.content[start:end].decode()), dict)
+    except json.JSONDecodeError:
+        return False
+
+
+def _lines(text: Utf8) -> Iterator[tuple[Any, int]]:
+    """Give the value of every line, which a line feed alone ends, with its length."""
+    place, number = text.start, 0
+    while place < len(text.content):
+        number += 1
+        end = text.content.find(b"\n", place)
+        end = len(text.content) if end < 0 else end
+        line = text.content[place:end].decode().strip()
+        check_nodes(line)
+        place = end + 1
+        if not line:
+            continue
+        value, trouble = _parsed(line)
+        if trouble is not None:
+            raise damaged(number)
+        yield value, len(line)
+
+
+def _parsed(text: str) -> tuple[Any, json.JSONDecodeError | None]:
+    try:
+        return DECODER.decode(text), None
+    except json.JSONDecodeError as error:
+        return None, error
+
+
+def _record_pieces(records: Iterable[tuple[Any, int]], plan: _Plan | None) -> Pieces[_Plan]:
+    """Make tables of records; gone through to the end even when it must be done once more."""
+    seen: _Plan = dict(plan or {})
+    told: dict[str, pa.DataType] | None = None
+    holds = True
+    for some in _grouped(records, seen):
+        columns = {name: [record.get(name) for record in some] for name in seen}
+        for name, values in columns.items():
+            seen[name] |= kinds_in(values)
+        types = {name: type_of(kinds) for name, kinds in seen.items()}
+        holds = holds and told in (None, types)
+        told = types
+        if holds:
+            yield _table(columns, types)
+    if told is None:
+        yield pa.table({})
+    return None if holds else seen
+
+
+def _grouped(records: Iterable[tuple[Any, int]], seen: _Plan) -> Iterator[list[Mapping[str, Any]]]:
+    """Group records to pieces, adding the names of new columns to `seen`."""
+    some: list[Mapping[str, Any]] = []
+    characters = number = 0
+    for number, (record, length) in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            raise not_a_table(
+                f"Entry {number} of the file is no record.",
+                "A table is a list of objects with the same names.",
+            )
+        if not record.keys() <= seen.keys():
+            for name in record:
+                seen.setdefault(name, Kinds(0))
+            check_shape(number, len(seen))
+        some.append(record)
+        characters += length
+        if characters >= PIECE_BYTES or len(some) >= _MOST_RECORDS:
+            check_shape(number, len(seen))
+            yield some
+            some, characters = [], 0
+    if some:
+        check_shape(number, len(seen))
+        yield some
+
+
+def _table(columns: _Columns, types: Mapping[str, pa.DataType]) -> pa.Table:
+    arrays = [column_as(values, types[name]) for name, values in columns.items()]
+    return pa.table(arrays, unique_names(columns))
+
+
+# -- what can only be read as a whole
+
+
+def _whole(text: Utf8, shape: str | None) -> tuple[str, Reader]:
+    decoded = text.decoded()
+    check_nodes(decoded)
+    value, trouble = _parsed(decoded)
     if trouble is not None:
-        # Several values, one per line, are no single JSON text: that is what JSON lines are.
-        if shape is None and text.lstrip().startswith("{") and trouble.msg == "Extra data":
-            return LINES, _table(_from_records(_lines(text)))
-        raise not_a_table(
-            f"The file is damaged JSON: look at line {trouble.lineno}, character {trouble.colno}.",
-            "Ask the source's owner for a whole file, or choose another format.",
-        )
-    return _from_value(value, shape)
-
-
-def _from_value(value: object, shape: str | None) -> tuple[str, pa.Table]:
+        # Several values are no single JSON text: that is what JSON lines are.
+        is_object = text.head(1000).lstrip().startswith("{")
+        if shape is None and is_object and trouble.msg == "Extra data":
+            return LINES, lambda plan: _record_pieces(_lines(text), plan)
+        raise damaged(trouble.lineno, trouble.colno)
     if isinstance(value, list) and shape in (None, RECORDS):
-        return RECORDS, _table(_from_records(value))
+        return RECORDS, lambda plan: _record_pieces(((one, 0) for one in value), plan)
     if isinstance(value, dict):
         is_columns = bool(value) and all(isinstance(part, dict | list) for part in value.values())
         if shape == COLUMNS or (shape is None and is_columns):
-            return COLUMNS, _table(_from_columns(value))
-        return RECORDS, _table(_from_records([value]))
+            return COLUMNS, lambda _plan: _column_pieces(value)
+        return RECORDS, lambda plan: _record_pieces([(value, 0)], plan)
     raise not_a_table(
         "The file holds JSON, but neither records nor columns.",
         "A table is a list of objects, or an object with one list per column.",
     )
 
 
-def _parsed(text: str) -> tuple[Any, json.JSONDecodeError | None]:
-    try:
-        return json.loads(text, parse_constant=_constant, parse_int=_whole), None
-    except json.JSONDecodeError as error:
-        return None, error
-
-
-def _constant(name: str) -> float | None:
-    """NaN is how pandas writes "nothing here"."""
-    return None if name == "NaN" else math.copysign(math.inf, -1 if name.startswith("-") else 1)
-
-
-def _whole(digits: str) -> int | str:
-    """Return a number, or its digits where no column of numbers could hold it."""
-    if len(digits) <= _SAFE_DIGITS:
-        return int(digits)
-    is_short = len(digits) <= _SAFE_DIGITS + 2
-    return int(digits) if is_short and -(2**63) <= int(digits) < 2**63 else digits
-
-
-def _lines(text: str) -> list[Any]:
-    values = []
-    # Only \n ends a line: JSON text may hold other line separators.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        value, trouble = _parsed(line)
-        if trouble is not None:
-            raise not_a_table(f"The file is damaged JSON: look at line {number}.")
-        values.append(value)
-    return values
-
-
-def _from_records(records: Sequence[Any]) -> _Columns:
-    names: dict[str, None] = {}
-    for number, record in enumerate(records, start=1):
-        if not isinstance(record, Mapping):
-            raise not_a_table(
-                f"Entry {number} of the file is no record.",
-                "A table is a list of objects with the same names.",
-            )
-        names.update(dict.fromkeys(record))
-        check_shape(number, len(names))
-    return {name: [record.get(name) for record in records] for name in names}
+def _column_pieces(value: Mapping[str, Any]) -> Pieces[_Plan]:
+    columns = _from_columns(value)
+    rows = max((len(values) for values in columns.values()), default=0)
+    check_shape(rows, len(columns))
+    yield _table(columns, {name: type_of(kinds_in(each)) for name, each in columns.items()})
+    return None
 
 
 def _from_columns(columns: Mapping[str, Any]) -> _Columns:
@@ -124,9 +185,3 @@ def _from_columns(columns: Mapping[str, Any]) -> _Columns:
         row_names.update(dict.fromkeys(part))
     check_shape(len(row_names), len(columns))
     return {name: [part.get(row) for row in row_names] for name, part in columns.items()}
-
-
-def _table(columns: _Columns) -> pa.Table:
-    rows = max((len(values) for values in columns.values()), default=0)
-    check_shape(rows, len(columns))
-    return pa.table([column_of(values) for values in columns.values()], unique_names(columns))

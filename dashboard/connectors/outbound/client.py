@@ -8,6 +8,7 @@ and size. Its errors name the host at most; the details behind them go to the lo
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -254,13 +255,16 @@ class _Fetch:
             raise self._too_big()
         if announced.isascii() and announced.isdigit():
             self._check_size(int(announced))
+            self.progress.expected_bytes = int(announced)
         received_bytes, decoded_bytes = 0, 0
-        content: list[bytes] = []
+        # It grows where it lies: pieces in a list would be there twice when they are joined.
+        content = io.BytesIO()
 
         def pieces() -> Iterator[bytes]:
             nonlocal received_bytes
             for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
                 received_bytes += len(piece)
+                self.progress.received_bytes = received_bytes
                 self._check_size(received_bytes)
                 self.deadline.check()
                 yield piece
@@ -271,7 +275,7 @@ class _Fetch:
                 decoded_bytes += len(part)
                 self._check_size(decoded_bytes)
                 self.deadline.check()
-                content.append(part)
+                content.write(part)
         except DamagedContent:
             damaged = True
         except (HTTPError, HTTPException, OSError) as error:
@@ -283,7 +287,7 @@ class _Fetch:
             raise broken_off(cause, link, self.limits, is_reading=True)
         if damaged:
             raise not_a_table("The file arrived damaged.", "Try again, or ask the source's owner.")
-        return b"".join(content), received_bytes
+        return content.getvalue(), received_bytes
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self.limits.most_bytes:

@@ -44,7 +44,7 @@ class Limits:
     """
 
     total_s: float = 10.0
-    most_bytes: int = 25 * 2**20
+    most_bytes: int = 25_000_000
     most_redirects: int = 3
 
 

@@ -34,6 +34,11 @@ class Progress:
         self.clock = clock
         self.current: Stage | None = None
         self.times_ms: dict[Stage, float] = {}
+        #: Bytes of the file that are in, and how many the source has announced, if it has.
+        self.received_bytes = 0
+        self.expected_bytes: int | None = None
+        #: Rows of the table that were read from the file.
+        self.rows = 0
         self._on_stage = on_stage
         self._began_at = clock()
 

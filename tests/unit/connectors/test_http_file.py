@@ -17,6 +17,7 @@ from dashboard.connectors.registry import connector_for, describe
 from dashboard.domain.table import ColumnFacts, fit_of
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import Secret
+from tests.support.collecting import Collected
 
 LINK = "https://files.example.org/articles/test.df.json"
 HTTP = connector_for("HTTP")
@@ -337,8 +338,13 @@ def outbound() -> Outbound:
 @pytest.mark.parametrize("key", ["url", "host"])
 def test_a_table_is_fetched_with_its_passport(key, listen, answer, outbound):
     server = listen(answer(RECORDS))
-    found = HTTP.fetch(Secret({key: f"{server.origin}/x"}), outbound=outbound)
-    assert found.table.to_pylist() == [{"inputs": "A text.", "return_text": True}]
+    sink, progress = Collected(), Progress()
+    details = Secret({key: f"{server.origin}/x"})
+    found = HTTP.fetch(details, outbound=outbound, sink=sink, progress=progress)
+    assert sink.table.to_pylist() == [{"inputs": "A text.", "return_text": True}]
+    assert (progress.received_bytes, progress.expected_bytes) == (len(RECORDS), len(RECORDS))
+    assert (found.rows, progress.rows) == (1, 1)
+    assert found.columns == (ColumnFacts("inputs", "string"), ColumnFacts("return_text", "bool"))
     assert found.raw_bytes == len(RECORDS)
     assert found.fingerprint == hashlib.sha256(RECORDS).hexdigest()
     assert found.format == "JSON records"
@@ -358,7 +364,7 @@ def test_a_table_is_fetched_with_its_passport(key, listen, answer, outbound):
 )
 def test_the_stored_sign_in_is_sent(details, header, listen, answer, outbound):
     server = listen(answer(RECORDS))
-    HTTP.fetch(Secret({"url": server.origin, **details}), outbound=outbound)
+    HTTP.fetch(Secret({"url": server.origin, **details}), outbound=outbound, sink=Collected())
     assert f"\r\n{header}\r\n" in server.requests[0]
 
 
@@ -370,7 +376,11 @@ def test_a_host_without_a_scheme_is_asked_by_https(outbound):
         return ()
 
     with pytest.raises(FetchFailed):
-        HTTP.fetch(Secret({"host": "files.example.org/x"}), outbound=Outbound(resolve=resolve))
+        HTTP.fetch(
+            Secret({"host": "files.example.org/x"}),
+            outbound=Outbound(resolve=resolve),
+            sink=Collected(),
+        )
     assert asked == [("files.example.org", 443)]
 
 
@@ -442,7 +452,7 @@ def test_a_custom_connection_cannot_be_read_but_is_kept(outbound):
     assert result.failure is not None
     assert result.failure.cause_code == FetchCause.NO_CONNECTOR
     with pytest.raises(FetchFailed, match="KAFKA") as caught:
-        custom.fetch(Secret({}), outbound=outbound)
+        custom.fetch(Secret({}), outbound=outbound, sink=Collected())
     assert "from code" in caught.value.hint
 
 
@@ -467,7 +477,8 @@ def facts(**types: str) -> list[ColumnFacts]:
         (facts(inputs="string"), (), (), ()),
         (facts(inputs="large_string", return_text="bool"), (), (), ()),
         (facts(text="string"), ("inputs",), (), ("text",)),
-        (facts(inputs="int64", return_text="string"), (), ("inputs", "return_text"), ()),
+        (facts(inputs="int64"), (), ("inputs",), ()),
+        (facts(inputs="string", return_text="string"), (), (), ()),
         (facts(), ("inputs",), (), ()),
     ],
 )

@@ -13,8 +13,20 @@ from pyarrow import feather, ipc
 from pyarrow import parquet as pq
 
 from dashboard.connectors.causes import FetchCause
-from dashboard.connectors.table_formats import TableFormat, read_table
+from dashboard.connectors.table_formats import TableFormat, read_into
 from dashboard.errors import FetchFailed
+from tests.support.collecting import Collected
+
+
+class Recognised(Collected):
+    format: TableFormat
+
+
+def read_table(content: bytes, **options) -> Recognised:
+    found = Recognised()
+    found.format = read_into(found, content, **options)
+    return found
+
 
 ROWS = [
     {"inputs": "Ein Satz, mit \u201eZeichen\u201c.\nUnd Zeile 2 \U0001f600", "return_text": True},
@@ -196,6 +208,75 @@ def test_awkward_content_becomes_a_sane_table(content, rows):
 def test_a_text_longer_than_any_block_is_read():
     long = "word " * 400_000
     assert read_table(f'inputs,n\n"{long}",1\n'.encode()).table.to_pylist()[0]["inputs"] == long
+
+
+def big(rows: list[dict[str, object]]) -> dict[str, bytes]:
+    """Rows of several pieces in the formats whose columns are not known before their end."""
+    return {
+        "records": json.dumps(rows, indent=1).encode(),
+        "lines": "\n".join(map(json.dumps, rows)).encode(),
+        "utf-16": json.dumps(rows, ensure_ascii=False).encode("utf-16"),
+    }
+
+
+LONG = "Ein langer Text \u201e\U0001f600\u201c, ]}\\ " * 40
+
+
+@pytest.mark.parametrize("name", ["records", "lines", "utf-16"])
+@pytest.mark.parametrize(
+    ("last", "found", "kind"),
+    [
+        ({"n": 5}, 5, "int64"),
+        ({"n": 2.5}, 2.5, "double"),
+        ({"n": "x"}, "x", "string"),
+        ({"n": None}, None, "int64"),
+        ({"n": 5, "late": True}, 5, "int64"),
+    ],
+)
+def test_what_only_the_end_of_a_long_file_shows_counts_for_all_of_it(name, last, found, kind):
+    rows = [{"inputs": f"{at} {LONG}", "n": at} for at in range(2_500)]
+    recognised = read_table(big([*rows, {"inputs": "end", **last}])[name])
+    table = recognised.table
+    assert len(recognised.pieces) > 2
+    assert recognised.readings == (1 if set(last) == {"n"} and kind == "int64" else 2)
+    assert str(table.schema.field("n").type) == kind
+    numbers = table.column("n").to_pylist()
+    assert numbers[-1] == found
+    assert numbers[7] == ("7" if kind == "string" else 7)
+    assert table.column("inputs").to_pylist() == [row["inputs"] for row in rows] + ["end"]
+    if "late" in last:
+        assert table.column("late").to_pylist() == [None] * 2_500 + [True]
+
+
+@pytest.mark.parametrize(("last", "flags"), [("FALSE", True), ("maybe", False), ("", True)])
+def test_a_csv_column_is_of_booleans_only_if_all_of_a_long_file_is(last, flags):
+    lines = [f'"{at} {LONG}",True' for at in range(2_500)]
+    content = "\n".join(["inputs,ok", *lines, f"end,{last}"]).encode()
+    recognised = read_table(content)
+    values = recognised.table.column("ok").to_pylist()
+    assert values[:2] == ([True, True] if flags else ["True", "True"])
+    assert values[-1] == ({"FALSE": False, "": None}[last] if flags else last)
+    assert recognised.readings == (1 if flags else 2)
+
+
+def test_the_place_where_long_json_is_damaged_is_named():
+    rows = [json.dumps({"inputs": LONG}) for _ in range(1_500)]
+    rows[1_200] = '{"inputs": "x" "y"}'
+    told = "The file is damaged JSON: look at line 1202, character 16."
+    assert refused("[\n" + ",\n".join(rows) + "\n]").message == told
+    told = "The file is damaged JSON: look at line 1201."
+    assert refused("\n".join(rows)).message.startswith(told.removesuffix("."))
+    whole = json.dumps([{"inputs": LONG}] * 1_500)
+    assert refused(whole[:-100]).cause_code == FetchCause.NOT_A_TABLE
+    assert refused(whole + "]").message.endswith(f"line 1, character {len(whole) + 1}.")
+
+
+def test_a_long_parquet_file_comes_in_pieces_whatever_its_texts_share():
+    texts = [f"{at} {'x' * 900}" if at % 3 else "the same" for at in range(6_000)]
+    content = parquet(pa.table({"inputs": texts, "n": range(6_000)}), row_group_size=2_500)
+    recognised = read_table(content)
+    assert recognised.table.column("inputs").to_pylist() == texts
+    assert max(piece.nbytes for piece in recognised.pieces) < 5_000_000
 
 
 def test_ten_thousand_rows_are_read():

@@ -5,7 +5,14 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.domain.evidence import Doubt, Span, evidence_for, parts, sentence_spans
+from dashboard.domain.evidence import (
+    Doubt,
+    Span,
+    count_unfounded,
+    evidence_for,
+    parts,
+    sentence_spans,
+)
 
 TEXT = (
     "The river Elm rose by 2.5 metres on Monday. Dr. Ada Byrne said 1,200 people left their homes. "
@@ -95,6 +102,7 @@ def test_any_texts_give_spans_inside_them_and_indexes_that_exist(summary: str, t
         assert all(0 <= one < len(found.input_sentences) for one in grounding.sources)
         assert 0 <= grounding.covered <= 1 + 1e-9
     assert "".join(piece for piece, _ in parts(text, found.input_sentences)) == text
+    assert count_unfounded(summary, text) == len(found.unfounded)
 
 
 def test_parts_say_which_span_they_are():

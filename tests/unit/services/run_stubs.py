@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import Answer, RowTiming
-from dashboard.domain.model import ModelVersion
+from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState, PipelineVersion
 from dashboard.domain.run import Run
 from dashboard.domain.table import Passport
@@ -68,6 +68,8 @@ class StubPlatform:
     """Gateway and session in one. `failing` maps a text to what its request raises, once each."""
 
     state: PipelineState = PipelineState.RUNNING
+    running: tuple[str, ...] = ()
+    models: tuple[Model, ...] = ()
     wait_s: float = 0.0
     failing: dict[str, list[Exception]] = field(default_factory=dict)
     down: DashboardError | None = None
@@ -88,7 +90,11 @@ class StubPlatform:
     def status(self, _who: Identity, _pipeline: Pipeline) -> DeploymentStatus:
         if self.down is not None:
             raise self.down
-        return DeploymentStatus(self.state)
+        return DeploymentStatus(self.state, running_versions=self.running)
+
+    def list_models(self, _who: Identity, workspace_id: int) -> tuple[Model, ...]:
+        assert workspace_id == 7
+        return self.models
 
     @asynccontextmanager
     async def open_inference(
@@ -113,7 +119,8 @@ class StubPlatform:
             raise self.down
         if self.failing.get(row["inputs"]):
             raise self.failing[row["inputs"]].pop(0)
-        return Answer((self._fields(row),), RowTiming(send_ms=0.1, wait_ms=4.0), WHEN)
+        metadata = {"pipeline_version": self.running[0]} if self.running else {}
+        return Answer((self._fields(row),), RowTiming(send_ms=0.1, wait_ms=4.0), WHEN, metadata)
 
     def _fields(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.answer is not None:
@@ -164,8 +171,9 @@ def open_rig(
     *,
     settings: RunSettings | None = None,
     identity_of: Callable[[Run], Identity | None] = lambda _run: MEMBER,
+    url: str = "",
 ) -> Rig:
-    store = open_store("", data_dir=folder, vault=open_vault("", data_dir=folder))
+    store = open_store(url, data_dir=folder, vault=open_vault(url, data_dir=folder))
     tables = TableStore(store, may_see=may_see)
     gateway: Any = platform  # the three methods a run uses, not the whole contract
     runs = RunService(

@@ -348,7 +348,6 @@ def test_progress_of_a_run_under_way_is_refused_to_a_stranger(rig: Rig):
     [
         ({"text": ["a"]}, "no column “inputs”"),
         ({"inputs": [1]}, "“inputs” must hold texts"),
-        ({"inputs": ["a"], "return_text": ["yes"]}, "“return_text” must hold true or false"),
         ({"inputs": []}, "“inputs” must hold texts; it holds null"),
     ],
 )

@@ -3,14 +3,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from dashboard.domain.table import ColumnFacts
+from dashboard.domain.table import ColumnFacts, Passport
 from dashboard.errors import AccessDenied, Conflict, DashboardError, NotFound
-from dashboard.store.blocks import BLOCK_BYTES
+from dashboard.store.blocks import BLOCK_BYTES, BlockWriter
 from tests.unit.services.run_stubs import (
     MEMBER,
     STRANGER,
@@ -23,8 +25,10 @@ from tests.unit.services.run_stubs import (
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    rig = open_rig(tmp_path / "data", StubPlatform())
+def rig(tmp_path: Path, database_url: str) -> Iterator[Rig]:
+    # SQLite's own place is part of what is tested here.
+    url = "" if database_url.startswith("sqlite") else database_url
+    rig = open_rig(tmp_path / "data", StubPlatform(), url=url)
     yield rig
     rig.close()
 
@@ -89,6 +93,8 @@ def test_who_is_not_in_the_workspace_reads_and_deletes_nothing(rig: Rig):
         lambda: rig.tables.passport(STRANGER, saved.table_id),
         lambda: rig.tables.page(STRANGER, saved.table_id),
         lambda: rig.tables.iter_rows(STRANGER, saved.table_id),
+        lambda: rig.tables.before(STRANGER, saved),
+        lambda: rig.tables.recent(STRANGER, connection_name="press-releases", workspace_id=7),
         lambda: rig.tables.delete(STRANGER, saved.table_id),
     ):
         with pytest.raises(AccessDenied):
@@ -154,7 +160,65 @@ def test_a_table_that_does_not_fit_on_the_disk_leaves_nothing(
 
 def test_nobody_else_on_the_machine_may_read_the_files(rig: Rig):
     rig.tables.save(MEMBER, draft(), texts_table("a"))
-    files = [rig.folder / "runs.sqlite3", rig.folder / "store.key"]
-    files += (rig.folder / "tables").iterdir()
+    files = [path for path in rig.folder.rglob("*") if path.is_file()]
+    assert rig.folder / "store.key" in files
+    assert len(files) > 2
     assert {path.stat().st_mode & 0o077 for path in files} == {0}
     assert rig.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_draft_takes_pieces_and_counts_only_those_since_it_began(rig: Rig):
+    with rig.tables.draft(MEMBER, 7) as filling:
+        filling.begin()
+        filling.add(texts_table("wrong, and the longest text of all"))
+        filling.begin()
+        for start in range(0, 3_000, 10):
+            filling.add(
+                texts_table(*(f"{number} {'x' * 1000}" for number in range(start, start + 10)))
+            )
+        filling.add(texts_table())
+        saved = filling.keep(draft())
+    assert (saved.rows, saved.longest_text_words) == (3_000, 2)
+    spots = rig.tables.spots(saved.table_id)
+    assert 3 <= len(spots) <= 8  # of about half a block to a block each
+    rows = [row["inputs"] for row in rig.tables.iter_rows(MEMBER, saved.table_id)]
+    assert rows == [f"{number} {'x' * 1000}" for number in range(3_000)]
+
+
+def test_a_draft_that_is_not_kept_leaves_nothing(rig: Rig):
+    def broken_off() -> None:
+        with rig.tables.draft(MEMBER, 7) as one:
+            one.begin()
+            one.add(texts_table("x" * 2 * BLOCK_BYTES))
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        broken_off()
+    assert list((rig.folder / "tables").iterdir()) == []
+    assert rig.tables.recent(MEMBER, connection_name="press-releases", workspace_id=7) == ()
+
+
+def test_a_disk_that_fills_up_while_rows_come_in_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch):
+    def full(_writer: BlockWriter) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with rig.tables.draft(MEMBER, 7) as filling:
+        filling.begin()
+        monkeypatch.setattr(BlockWriter, "_write", full)
+        with pytest.raises(DashboardError, match="could not be stored") as told:
+            filling.add(texts_table("x" * 2 * BLOCK_BYTES))
+    assert "disk is not full" in told.value.hint
+    assert list((rig.folder / "tables").iterdir()) == []
+
+
+def test_the_recent_tables_are_those_of_one_connection_and_workspace_newest_first(rig: Rig):
+    def save(number: int, **changes: Any) -> Passport:
+        at = draft().fetched_at + timedelta(minutes=number)
+        return rig.tables.save(MEMBER, draft(fetched_at=at, **changes), texts_table("a"))
+
+    saved = [save(number) for number in range(7)]
+    save(8, connection_name="another")
+    recent = rig.tables.recent(MEMBER, connection_name="press-releases", workspace_id=7)
+    assert recent == tuple(reversed(saved[2:]))
+    assert rig.tables.before(MEMBER, saved[3]) == saved[2]
+    assert rig.tables.before(MEMBER, saved[0]) is None

@@ -13,6 +13,7 @@ from dashboard.errors import DashboardError
 from dashboard.store.activity_records import ActivityRecords
 from dashboard.store.database import Store, open_store, open_vault
 from dashboard.store.schema import ACTIVITIES
+from tests.support.stored import everything_stored
 
 NOW = datetime(2026, 11, 22, 13, 0, 0, 123456, tzinfo=UTC)
 EDITED = Activity(
@@ -30,8 +31,9 @@ EDITED = Activity(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store("", data_dir=tmp_path, vault=open_vault("", data_dir=tmp_path))
+def store(tmp_path: Path, database_url: str) -> Iterator[Store]:
+    vault = open_vault(database_url, data_dir=tmp_path)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
     yield store
     store.close()
 
@@ -139,9 +141,9 @@ def test_a_search_of_a_whole_page_of_text_is_answered(records: ActivityRecords):
     assert found(records, words="w " * 50_000) == []
 
 
-def test_names_of_fields_and_the_note_are_not_in_clear(records: ActivityRecords, tmp_path: Path):
+def test_names_of_fields_and_the_note_are_not_in_clear(records: ActivityRecords, store: Store):
     records.insert(EDITED)
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("runs.sqlite3*"))
+    kept = everything_stored(store)
     assert b"press-releases" in kept
     assert b"X-Api-Key" not in kept
     assert b"rejected" not in kept

@@ -13,6 +13,7 @@ from dashboard.domain.check import Check, CheckKind, Stage, StageResult, StageSt
 from dashboard.store.check_records import CheckRecords, path_mark
 from dashboard.store.database import Store, open_store, open_vault
 from dashboard.store.schema import CHECKS
+from tests.support.stored import everything_stored
 
 NOW = datetime(2026, 11, 22, 13, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -45,8 +46,9 @@ FAILED = Check(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = open_store("", data_dir=tmp_path, vault=open_vault("", data_dir=tmp_path))
+def store(tmp_path: Path, database_url: str) -> Iterator[Store]:
+    vault = open_vault(database_url, data_dir=tmp_path)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
     yield store
     store.close()
 
@@ -129,9 +131,9 @@ def test_no_text_or_number_breaks_a_write(records: CheckRecords, hostile: str):
     assert records.times(hostile) == {}
 
 
-def test_what_is_told_of_a_failure_is_not_in_clear(records: CheckRecords, tmp_path: Path):
+def test_what_is_told_of_a_failure_is_not_in_clear(records: CheckRecords, store: Store):
     records.keep(FAILED)
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("runs.sqlite3*"))
+    kept = everything_stored(store)
     assert b"unauthorised" in kept
     assert b"rejected" not in kept
 

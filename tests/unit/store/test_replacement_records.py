@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashboard.domain.replacement import Replacement, ReplaceState, Room
-from dashboard.store.database import default_url, open_store, open_vault
+from dashboard.store.database import open_store, open_vault
 from dashboard.store.replacement_records import STOPPED, ReplacementRecords
 from dashboard.store.run_records import Claim
 
@@ -19,9 +19,9 @@ CLAIM = Claim("one", NOW + timedelta(seconds=30))
 
 
 @pytest.fixture
-def records(tmp_path):
-    url = default_url(tmp_path)
-    store = open_store(url, data_dir=tmp_path, vault=open_vault(url, data_dir=tmp_path))
+def records(tmp_path, database_url):
+    vault = open_vault(database_url, data_dir=tmp_path)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
     yield ReplacementRecords(store)
     store.close()
 

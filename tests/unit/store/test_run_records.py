@@ -50,8 +50,9 @@ DONE = RowResult(
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[RunRecords]:
-    store = open_store("", data_dir=tmp_path, vault=open_vault("", data_dir=tmp_path))
+def records(tmp_path: Path, database_url: str) -> Iterator[RunRecords]:
+    vault = open_vault(database_url, data_dir=tmp_path)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
     TableRecords(store).insert(Passport("t1", "c", 7, 4, (), 1, "f", NOW, 1.0, "CSV"), [])
     records = RunRecords(store)
     records.insert(RUN, OURS)

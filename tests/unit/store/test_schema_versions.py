@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, insert, inspect, select
+from sqlalchemy import create_engine, insert, inspect, select, text
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from dashboard.domain.activity import Act, Activity, ActivityFilter
 from dashboard.domain.check import Check, CheckKind
+from dashboard.domain.table import Passport
 from dashboard.store.activity_records import ActivityRecords, _which
 from dashboard.store.check_records import CheckRecords
-from dashboard.store.database import default_url, open_store, open_vault
+from dashboard.store.database import open_store, open_vault
+from dashboard.store.run_records import RunRecords
 from dashboard.store.schema import (
     ACTIVITIES,
     CHECKS,
@@ -25,18 +28,23 @@ from dashboard.store.schema import (
     SCHEMA_VERSION,
     TABLE_BLOCKS,
 )
+from dashboard.store.table_records import TableRecords
 from dashboard.vault import Vault
+from tests.unit.store.test_run_records import DONE, OURS, RUN
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
+NEWER_COLUMNS = [("runs", "title_sealed"), ("runs", "text_column_sealed"), ("run_rows", "doubts")]
 VERSION_1 = [FACTS, FETCHED_TABLES, TABLE_BLOCKS, RUNS, RUN_ROWS]
 
 
-def make_version_1(folder: Path) -> Vault:
+def make_version_1(folder: Path, url: str) -> Vault:
     """Make a store as the first version left it, with one fetched table in it."""
-    vault = open_vault("", data_dir=folder)
-    engine = create_engine(default_url(folder))
+    vault = open_vault(url, data_dir=folder)
+    engine = create_engine(url)
     METADATA.create_all(engine, tables=VERSION_1)
     with engine.begin() as connection:
+        for table, name in NEWER_COLUMNS:
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         check = vault.seal(b"the run store's key", bound_to="store:key_check")
         facts = {"schema_version": b"1", "key_check": check}
         connection.execute(
@@ -61,27 +69,38 @@ def make_version_1(folder: Path) -> Vault:
     return vault
 
 
-def test_a_store_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(tmp_path: Path):
-    vault = make_version_1(tmp_path)
-    store = open_store("", data_dir=tmp_path, vault=vault)
+def test_a_store_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(
+    tmp_path: Path, database_url: str
+):
+    vault = make_version_1(tmp_path, database_url)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
     with store.read() as connection:
         version = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == "schema_version"))
         assert version == str(SCHEMA_VERSION).encode() == b"2"
         assert connection.scalar(select(FETCHED_TABLES.c.table_id)) == "t1"
     ActivityRecords(store).insert(Activity(NOW, "u", "", Act.CREATED))
     CheckRecords(store).keep(Check("c1", CheckKind.TEST, NOW, passed=True))
+    TableRecords(store).insert(Passport("t2", "c", 7, 4, (), 1, "f", NOW, 1.0, "CSV"), [])
+    records = RunRecords(store)
+    run = replace(RUN, table_id="t2", title="Mine", text_column="body")
+    records.insert(run, OURS)
+    records.journal({"r1": [replace(DONE, doubts=3)]}, OURS)
     store.close()
 
-    store = open_store("", data_dir=tmp_path, vault=vault)
+    store = open_store(database_url, data_dir=tmp_path, vault=vault)
+    assert RunRecords(store).run("r1") == replace(run, rows_done=1)
+    assert RunRecords(store).rows("r1", 0, 4)[1].doubts == 3
     assert ActivityRecords(store).page(ActivityFilter(), offset=0, limit=9)[1] == 1
     assert len(CheckRecords(store).of("c1")) == 1
     store.close()
 
 
-def test_a_version_1_store_has_none_of_the_newer_tables(tmp_path: Path):
-    make_version_1(tmp_path)
-    engine = create_engine(default_url(tmp_path))
+def test_a_version_1_store_has_none_of_the_newer_tables(tmp_path: Path, database_url: str):
+    make_version_1(tmp_path, database_url)
+    engine = create_engine(database_url)
     assert set(inspect(engine).get_table_names()) == {table.name for table in VERSION_1}
+    for table, name in NEWER_COLUMNS:
+        assert name not in {column["name"] for column in inspect(engine).get_columns(table)}
     engine.dispose()
 
 

@@ -1,0 +1,74 @@
+"""What can be done with the runs that are ticked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Final
+
+import streamlit as st
+
+
+class RunBarAct(StrEnum):
+    """What the reader wants to do with the ticked runs."""
+
+    COMPARE = "compare"
+    RENAME = "rename"
+    EXPORT = "export"
+    DELETE = "delete"
+    TICK_ALL = "all"
+    CLEAR = "clear"
+
+
+_QUIET: Final = (RunBarAct.DELETE, RunBarAct.TICK_ALL, RunBarAct.CLEAR)
+_NEEDED: Final = {RunBarAct.COMPARE: 2, RunBarAct.RENAME: 1, RunBarAct.EXPORT: 1}
+_NEEDS_WORDS: Final = {
+    RunBarAct.COMPARE: "Tick exactly two runs",
+    RunBarAct.RENAME: "Tick one run only",
+    RunBarAct.EXPORT: "Tick one run only",
+}
+
+
+def run_bar(
+    chosen: Sequence[str], *, elsewhere: int, found: int, on_act: Callable[[RunBarAct], None]
+) -> None:
+    """Draw what can be done with the ticked runs, or how to get it.
+
+    Parameters
+    ----------
+    elsewhere
+        How many of the ticked ones are not among the rows that are shown.
+    found
+        How many runs fit the filters, on all pages.
+    """
+    if not chosen:
+        st.markdown(
+            ":small[:gray[Click a name to read the run. Tick one to rename, export or delete it, "
+            "two to compare them.]]"
+        )
+        return
+    number = len(chosen)
+    labels = {
+        RunBarAct.COMPARE: "Compare",
+        RunBarAct.RENAME: "Rename…",
+        RunBarAct.EXPORT: "Export…",
+        RunBarAct.DELETE: "Delete…",
+        RunBarAct.TICK_ALL: f"Select all {found:,}",
+        RunBarAct.CLEAR: "Clear",
+    }
+    if found <= number:
+        del labels[RunBarAct.TICK_ALL]
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="runs_bar"):
+        hidden = f" :small[:gray[({elsewhere:,} not here)]]" if elsewhere else ""
+        st.markdown(f"**{number:,} selected**{hidden}", width="content")
+        for act, label in labels.items():
+            needs = _NEEDED.get(act)
+            st.button(
+                label,
+                type="tertiary" if act in _QUIET else "secondary",
+                disabled=needs is not None and number != needs,
+                help=_NEEDS_WORDS[act] if needs is not None and number != needs else None,
+                key=f"runs_bar_{act}",
+                on_click=on_act,
+                args=(act,),
+            )

@@ -1,0 +1,187 @@
+"""The table of runs: one page of it, names as buttons, rows to tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from components.badges import RUN_LOOKS, cell
+from components.tables import on_pressed_row
+from components.text import ago, count, milliseconds, moment, plain, short
+from dashboard.domain.run import Run, RunState
+from dashboard.domain.run_filter import RunFacts
+
+if TYPE_CHECKING:
+    from streamlit.elements.arrow import DataframeStateInput
+
+_KEY: Final = "runs_table"
+_OPEN: Final = "runs_open"
+_ROW_PX: Final = 38
+_MOST_PX: Final = 610
+_DAY_S: Final = 86_400.0
+_MINUTE_S: Final = 60.0
+_LONGEST: Final = 200
+_VERSION_LETTERS: Final = 8
+_STATES: Final = {state: cell(look, state.value) for state, look in RUN_LOOKS.items()}
+
+
+def run_title(run: Run) -> str:
+    """Return what a run is called: its own name, or its connection's. Plain text."""
+    return short(run.title or run.connection_name, _LONGEST) or "(no name)"
+
+
+def run_table(  # noqa: PLR0913 - what a table shows and calls, by keyword
+    runs: Sequence[Run],
+    *,
+    facts: Mapping[str, RunFacts],
+    found_in: Mapping[str, int] | None,
+    ticked: Collection[str],
+    me: str,
+    zone: tzinfo,
+    on_open: Callable[[str], None],
+    on_tick: Callable[[Sequence[str], Sequence[str]], None],
+) -> None:
+    """Draw one page of the list.
+
+    Parameters
+    ----------
+    found_in
+        While words are searched for: how many rows hold them, by run id. Those that are absent
+        were found by their names.
+    ticked
+        Ids of the runs that are ticked, on this page or not.
+    me
+        The platform's id of the reader's account, who is "you".
+    on_open
+        Called with the id of the run whose name was pressed.
+    on_tick
+        Called with the ids of the rows drawn, and with those of them that are ticked now.
+    """
+    ids = [run.run_id for run in runs]
+    wanted = set(ticked)
+    ticks = [at for at, one in enumerate(ids) if one in wanted]
+    if _KEY in st.session_state and _ticks(len(ids)) != ticks:
+        # Other rows stand there now, or a tick was taken away elsewhere.
+        st.session_state[_KEY] = _selection(ticks)
+    with st.container(key="runs_list"):
+        st.dataframe(
+            _frame(runs, facts, found_in, me, zone),
+            hide_index=True,
+            row_height=_ROW_PX,
+            width="stretch",
+            height=min(_ROW_PX * len(runs) + 37, _MOST_PX),
+            key=_KEY,
+            on_select=lambda: on_tick(ids, [ids[at] for at in _ticks(len(ids))]),
+            selection_mode="multi-row",
+            selection_default=_selection(ticks),
+            column_config=_columns(ids, on_open, is_search=found_in is not None),
+            alt=f"{count(len(runs), 'run')}, newest first: name, when, pipeline and version, "
+            "state, rows, what is to be checked, median latency, and by whom",
+        )
+
+
+def rows_words(run: Run) -> str:
+    """Say how a run's rows went."""
+    if not run.state.is_over:
+        return f"{run.rows_done:,} of {run.rows_total:,}"
+    told = f"{run.rows_done:,} done"
+    if run.rows_failed:
+        told += f", {run.rows_failed:,} failed"
+    return told + (f", {run.rows_left:,} not sent" if run.rows_left else "")
+
+
+def _frame(
+    runs: Sequence[Run],
+    facts: Mapping[str, RunFacts],
+    found_in: Mapping[str, int] | None,
+    me: str,
+    zone: tzinfo,
+) -> pd.DataFrame:
+    now = datetime.now(UTC)
+    known = [facts.get(run.run_id, RunFacts()) for run in runs]
+    columns = {
+        "Name": [run_title(run) for run in runs],
+        "When": [_when(run.created_at, now=now, zone=zone) for run in runs],
+        "Pipeline": [_pipeline(run) for run in runs],
+        "State": [[_STATES[run.state]] for run in runs],
+        "Rows": [rows_words(run) for run in runs],
+        "Flags": [f"▲ {one.to_check:,} to check" if one.to_check else "" for one in known],
+        "Median": [milliseconds(one.median_ms) for one in known],
+        "By": [_by(run, me) for run in runs],
+        "Workspace": [short(run.workspace_name, _LONGEST) for run in runs],
+    }
+    if found_in is not None:
+        found = [_found(found_in.get(run.run_id)) for run in runs]
+        columns = {"Name": columns.pop("Name"), "Found in": found, **columns}
+    return pd.DataFrame(columns)
+
+
+def _columns(
+    ids: Sequence[str], on_open: Callable[[str], None], *, is_search: bool
+) -> dict[str, Any]:  # Streamlit's types of columns are not public
+    text = st.column_config.TextColumn
+    columns = {
+        "Name": st.column_config.ButtonColumn(
+            "Name",
+            type="tertiary",
+            alignment="left",
+            width=200,
+            key=_OPEN,
+            on_click=on_pressed_row,
+            args=(_OPEN, ids, on_open),
+        ),
+        "When": text("When", width=85),
+        "Pipeline": text("Pipeline", width=165),
+        "State": st.column_config.MultiselectColumn(
+            "State",
+            options=list(_STATES.values()),
+            color=[RUN_LOOKS[state].color for state in RunState],
+            width=100,
+        ),
+        "Rows": text("Rows", width=125),
+        "Flags": text(
+            "Flags",
+            width=100,
+            help="Rows that failed, failed a check, or have a number or name in their summary "
+            "that is not in their input.",
+        ),
+        "Median": text("Median", width=70),
+        "By": text("By", width=100),
+        "Workspace": text("Workspace", width=150),
+    }
+    if is_search:
+        columns["Found in"] = text("Found in", width=80)
+    return columns
+
+
+def _selection(ticks: Sequence[int]) -> DataframeStateInput:
+    return {"selection": {"rows": list(ticks), "columns": [], "cells": []}}
+
+
+def _ticks(rows: int) -> list[int]:
+    chosen = st.session_state[_KEY]["selection"]["rows"]
+    return sorted(at for at in chosen if 0 <= at < rows)
+
+
+def _when(at: datetime, *, now: datetime, zone: tzinfo) -> str:
+    seconds = (now - at).total_seconds()
+    if seconds < _MINUTE_S:
+        return "just now"  # seconds would be wrong a moment later
+    return ago(seconds) if seconds < _DAY_S else moment(at, now=now, zone=zone)
+
+
+def _pipeline(run: Run) -> str:
+    version = plain(run.pipeline_version)[:_VERSION_LETTERS]
+    return f"{short(run.pipeline_name, _LONGEST)} {version}".strip()
+
+
+def _by(run: Run, me: str) -> str:
+    return "you" if run.owner_id == me else short(run.owner_email, _LONGEST) or "another person"
+
+
+def _found(rows: int | None) -> str:
+    return "the name" if rows is None else count(rows, "row")
