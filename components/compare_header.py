@@ -52,8 +52,10 @@ def run_side(
     """Draw the card of one run. Both callbacks get a run id."""
     by_id = {run.run_id: run for run in side.choices}
     chosen = side.run.run_id if side.run is not None else None
-    # Another run chosen from outside draws another widget: its value cannot be set.
-    key = f"compare_{side.letter.lower()}_{chosen or 'none'}"
+    # Another run on either side draws another widget: its value cannot be set, and what the labels
+    # say depends on both.
+    other = side.other.run_id if side.other is not None else "none"
+    key = f"compare_{side.letter.lower()}_{chosen or 'none'}_{other}"
 
     def label(run_id: str) -> str:
         run = by_id[run_id]
@@ -62,7 +64,8 @@ def run_side(
 
     def choose() -> None:
         run_id = st.session_state.get(key)
-        if isinstance(run_id, str):
+        # A label that changed meanwhile, such as by a new title, comes back as it was.
+        if run_id in by_id:
             on_choose(run_id)
 
     with st.container(border=True, height="stretch", gap="xsmall"):

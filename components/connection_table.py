@@ -12,7 +12,7 @@ import streamlit as st
 
 from components.badges import HEALTH_LOOKS
 from components.tables import on_pressed_row
-from components.text import ago, count, moment, plain
+from components.text import ago, count, moment, on_button, plain
 from dashboard.domain.check import CheckKind, Health, HealthState
 from dashboard.domain.connection_list import Page, Row
 
@@ -108,7 +108,7 @@ def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
     now = datetime.now(UTC)
     return pd.DataFrame(
         {
-            "Name": [plain(row.connection.name) or "(no name)" for row in rows],
+            "Name": [on_button(row.connection.name) or "(no name)" for row in rows],
             "Type": [plain(row.connection.type) for row in rows],
             "Host": [plain(row.connection.host or "") for row in rows],
             "Health": [[_HEALTH_WORDS[row.health.state]] for row in rows],

@@ -26,6 +26,12 @@ def md(text: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", told)
 
 
+def on_button(text: str) -> str:
+    """Return `text` for a table's buttons, which take a `:material/…:` in front for an icon."""
+    told = plain(text)
+    return _WORD_JOINER + told if told.startswith(":") else told
+
+
 def short(text: str, most: int) -> str:
     """Return the first `most` characters of `text`, with an ellipsis where it was cut."""
     told = plain(text)

@@ -39,7 +39,9 @@ def choose_run(chosen: Run) -> None:
     key = f"latency_run_{chosen.run_id}"
 
     def choose() -> None:
-        st.query_params["run"] = st.session_state[key]
+        # A label that changed meanwhile, such as by a new title, comes back as it was.
+        if st.session_state[key] in listed:
+            st.query_params["run"] = st.session_state[key]
 
     st.selectbox(
         "Run",

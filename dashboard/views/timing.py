@@ -84,16 +84,16 @@ def source(run: Run | None, pipelines: Sequence[Pipeline]) -> Pipeline | None:
 
     def choose() -> None:
         told = st.session_state.get(key) or ""
-        if told:
+        if told in offered and told:
             st.query_params["log"] = told
-        else:
+        elif told in offered:
             st.query_params.pop("log", None)
 
     st.selectbox(
         "From",
         list(offered),
         index=list(offered).index(wanted) if wanted in offered else None,
-        format_func=lambda one: offered[one],
+        format_func=lambda one: offered.get(one, one),
         width=380,
         key=key,
         on_change=choose,
@@ -137,7 +137,7 @@ def _others(run: Run, own: Sequence[Sample], listed: Sequence[Run], wanted: Obje
         chosen = st.multiselect(
             "Compare with",
             list(members),
-            format_func=lambda one: names[one],
+            format_func=lambda one: names.get(one, one),
             max_selections=_OTHERS_AT_MOST,
             placeholder="Up to three other runs, or versions of pipelines",
             key=key,
@@ -145,7 +145,7 @@ def _others(run: Run, own: Sequence[Sample], listed: Sequence[Run], wanted: Obje
         if not chosen:
             return
         series = [Series(f"This run, {run_label(run, session.zone())}", own)]
-        for name in chosen:
+        for name in (one for one in chosen if one in members):
             samples = _samples_of(members[name])
             if samples is None:
                 return

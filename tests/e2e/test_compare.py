@@ -56,6 +56,8 @@ def run_the_table(screens: Screens) -> None:
     screens.go("summarize")
     expect(screens.page.get_by_role("combobox", name="Connection")).to_have_value(NAME)
     screens.widget("summarize_fetch").get_by_role("button").click()
+    # The table fetched before stands there, with the same button, until the new one is in.
+    expect(screens.message(f"Fetched 5 rows from {NAME}.")).to_be_visible()
     screens.button("Summarize 5 rows").click()
     expect(screens.page.get_by_text("5 of 5 rows done")).to_be_visible(timeout=20_000)
 

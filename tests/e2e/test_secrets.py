@@ -88,7 +88,10 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)
     assert found_in(b"".join(witness.sent), typed) == list(typed)
     after = len(witness.sent)
+    # What was saved opens over the list, a moment after the message.
+    expect(screens.dialog()).to_be_visible()
     page.keyboard.press("Escape")
+    expect(screens.dialog()).to_be_hidden()
     for name in ("Workspaces", "Connections"):
         screens.open_from_rail(name)
     screens.go("new-connection")

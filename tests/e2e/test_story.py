@@ -32,6 +32,7 @@ def create_the_connection(screens: Screens) -> None:
     expect(screens.page.get_by_text("A connection needs a name.")).to_be_visible()
     sample.click()
     expect(screens.field("Name")).to_have_value(CONNECTION)
+    expect(screens.field("Link")).not_to_have_value("")
     link = screens.field("Link").input_value()
     screens.field("Link").fill("ftp://files.example.org/x.json")
     screens.save()
