@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.badges import RUN_LOOKS, cell
 from components.tables import on_pressed_row
-from components.text import ago, count, milliseconds, moment, plain, short
+from components.text import ago, count, milliseconds, moment, on_button, plain, short
 from dashboard.domain.run import Run, RunState
 from dashboard.domain.run_filter import RunFacts
 
@@ -104,7 +104,7 @@ def _frame(
     now = datetime.now(UTC)
     known = [facts.get(run.run_id, RunFacts()) for run in runs]
     columns = {
-        "Name": [run_title(run) for run in runs],
+        "Name": [on_button(run_title(run)) for run in runs],
         "When": [_when(run.created_at, now=now, zone=zone) for run in runs],
         "Pipeline": [_pipeline(run) for run in runs],
         "State": [[_STATES[run.state]] for run in runs],
