@@ -150,10 +150,10 @@ def histogram_figure(
     middle_ms = (bins.edges[0] + bins.edges[-1]) / 2
     left = sum(value_ms < middle_ms for _, value_ms in given)
     for place, (mark, value_ms) in enumerate(given):
-        # Labels lean towards the middle and stand the higher the further out their line is: none
-        # crosses the line of a neighbour.
+        # Labels lean towards the middle and stand the higher the further out their line is, those
+        # of the left above all of the right: none crosses another, or a neighbour's line.
         is_left = place < left
-        level = left - place if is_left else place - left + 1
+        level = len(given) - place if is_left else place - left + 1
         height = tallest * (1.05 + 0.13 * level)
         at_x = unit.of(value_ms)
         figure.add_scatter(
