@@ -54,3 +54,14 @@ def _empty_caches():
     if streamlit is not None:
         streamlit.cache_data.clear()
         streamlit.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets():
+    """Forget the secrets of a test with it: another one's texts are not to be masked by them."""
+    masking = sys.modules.get("dashboard.masking")
+    before = dict(masking.REDACTOR._texts) if masking is not None else {}
+    yield
+    masking = sys.modules.get("dashboard.masking")
+    if masking is not None:
+        masking.REDACTOR._texts = before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TookTooLong
 
 # Measured in the page itself: a driver that polls from outside is too coarse for this.
 _MS_TO_HEADING = """name => new Promise(resolve => {
@@ -83,7 +84,18 @@ class Screens:
         # Drawn on a canvas below a scroller, so there is nothing in the page to click on.
         self.page.mouse.click(box["x"] + 60, box["y"] + HEADER_PX + ROW_PX * row + ROW_PX // 2)
 
-    def choose(self, label: str, option: str) -> None:
-        """Choose an option of a select field by its text."""
-        self.page.get_by_role("combobox", name=label, exact=True).click(force=True)
-        self.page.get_by_role("option", name=option).click()
+    def choose(self, label: str, option: str, *, exact: bool = False) -> None:
+        """Choose an option of a select field by its text.
+
+        A redraw of the page just then closes the field: as a visitor would, it is opened again.
+        """
+        field = self.page.get_by_role("combobox", name=label, exact=True)
+        wanted = self.page.get_by_role("option", name=option, exact=exact)
+        for patience_ms in (3_000, 3_000, 20_000):
+            field.click(force=True)
+            try:
+                wanted.click(timeout=patience_ms)
+            except TookTooLong:
+                continue
+            return
+        raise AssertionError(f"{label} does not offer {option}")

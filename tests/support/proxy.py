@@ -67,6 +67,7 @@ class Proxy:
     #: What the last inference showed as its token.
     token: str = ""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -83,6 +84,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.append(writer)
         task.add_done_callback(self._tasks.discard)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -141,12 +143,24 @@ class Proxy:
         lines = _HOP_HEADERS.sub(b"", head)
         first_end = lines.index(b"\r\n")
         reader, writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        self._writers.append(writer)
         try:
             writer.write(lines[:first_end] + ours + lines[first_end:] + body)
             await writer.drain()
             return await reader.read()
         finally:
             writer.close()
+
+    async def end(self) -> None:
+        """Let go of every task and connection that is left."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        # A transport lets go of its socket a turn of the loop later.
+        await asyncio.sleep(0.01)
 
 
 def _as_answer(reply: Reply) -> bytes:
@@ -176,12 +190,5 @@ def running_proxy(target_url: str) -> Iterator[Proxy]:
         server.close()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(_end_the_rest())
+        loop.run_until_complete(proxy.end())
         loop.close()
-
-
-async def _end_the_rest() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
