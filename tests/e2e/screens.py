@@ -84,6 +84,14 @@ class Screens:
         # Drawn on a canvas below a scroller, so there is nothing in the page to click on.
         self.page.mouse.click(box["x"] + 60, box["y"] + HEADER_PX + ROW_PX * row + ROW_PX // 2)
 
+    def deploy(self) -> None:
+        """Deploy the only pipeline and wait until it runs."""
+        self.go("pipelines")
+        self.button("Deploy…").click(timeout=60_000)
+        self.dialog().get_by_role("button", name="Deploy", exact=True).click()
+        card = self.page.locator("[class*='st-key-pipeline_']").first
+        expect(card.get_by_text(re.compile("Running")).first).to_be_visible(timeout=30_000)
+
     def choose(self, label: str, option: str, *, exact: bool = False) -> None:
         """Choose an option of a select field by its text.
 

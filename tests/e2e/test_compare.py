@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from tests.e2e.screens import Screens
 from tests.support.launcher import RunningDashboard, running_dashboard
-from tests.support.platform import signed_in
+from tests.support.platform import link_new
 from tests.support.source import Source, running_source
 
 NAME = "week-47"
@@ -37,19 +36,8 @@ def dashboard(tmp_path) -> Iterator[RunningDashboard]:
 
 
 def prepare(screens: Screens, dashboard: RunningDashboard, source: Source) -> None:
-    """Link a connection to the source, past the pages, and start the pipeline."""
-    screens.go("pipelines")
-    screens.button("Deploy…").click(timeout=60_000)
-    with signed_in(dashboard.data_dir) as platform:
-        body = {"name": NAME, "type": "HTTP", "details": {"url": source.link()}}
-        made = platform.post("/v1/api/connections/create", json=body)
-        rooms = platform.post("/v1/api/workspaces/list", json={}).json()["workspaces"]
-        room = next(one["id"] for one in rooms if one["name"] == ROOM)
-        link = {"connection_id": made.json()["id"], "workspace_id": room}
-        platform.post("/v1/api/connections/add_to_workspace", json=link).raise_for_status()
-    screens.dialog().get_by_role("button", name="Deploy", exact=True).click()
-    card = screens.page.locator("[class*='st-key-pipeline_']").first
-    expect(card.get_by_text(re.compile("Running")).first).to_be_visible(timeout=30_000)
+    screens.deploy()
+    link_new(dashboard.data_dir, name=NAME, url=source.link(), room=ROOM)
 
 
 def run_the_table(screens: Screens) -> None:

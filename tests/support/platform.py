@@ -28,3 +28,14 @@ def signed_in(data_dir: Path) -> Iterator[httpx.Client]:
         answer.raise_for_status()
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         yield client
+
+
+def link_new(data_dir: Path, *, name: str, url: str, room: str) -> None:
+    """Make an HTTP connection and link it to the workspace of that name, past the pages."""
+    with signed_in(data_dir) as platform:
+        body = {"name": name, "type": "HTTP", "details": {"url": url}}
+        made = platform.post("/v1/api/connections/create", json=body)
+        rooms = platform.post("/v1/api/workspaces/list", json={}).json()["workspaces"]
+        room_id = next(one["id"] for one in rooms if one["name"] == room)
+        link = {"connection_id": made.json()["id"], "workspace_id": room_id}
+        platform.post("/v1/api/connections/add_to_workspace", json=link).raise_for_status()
