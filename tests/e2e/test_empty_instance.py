@@ -23,6 +23,9 @@ def create_a_workspace(screens: Screens) -> None:
     name.fill("press-desk")
     create.click()
     expect(screens.message("Created the workspace press-desk")).to_be_visible()
+    # The new one stands open.
+    expect(screens.dialog().get_by_text("Nobody but you yet.")).to_be_visible()
+    screens.close_dialog()
 
 
 def make_a_pipeline_from_an_uploaded_model(screens: Screens, archive: Path) -> None:
