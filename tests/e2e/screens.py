@@ -93,11 +93,15 @@ class Screens:
         expect(card.get_by_text(re.compile("Running")).first).to_be_visible(timeout=30_000)
 
     def choose(self, label: str, option: str, *, exact: bool = False) -> None:
-        """Choose an option of a select field by its text.
+        """Choose an option of a select field by its text."""
+        field = self.page.get_by_role("combobox", name=label, exact=True)
+        self.choose_in(field, option, exact=exact)
+
+    def choose_in(self, field: Locator, option: str, *, exact: bool = False) -> None:
+        """As `choose`.
 
         A redraw of the page just then closes the field: as a visitor would, it is opened again.
         """
-        field = self.page.get_by_role("combobox", name=label, exact=True)
         wanted = self.page.get_by_role("option", name=option, exact=exact)
         for patience_ms in (3_000, 3_000, 20_000):
             field.click(force=True)
@@ -106,4 +110,4 @@ class Screens:
             except TookTooLong:
                 continue
             return
-        raise AssertionError(f"{label} does not offer {option}")
+        raise AssertionError(f"{option} is not offered")
