@@ -11,11 +11,17 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Generic, NoReturn, TypeVar
 
 MASK = "••••"
 _MIN_REDACTED_LENGTH = 4
+_MIN_TELLING_LENGTH = 8
+_LONGEST_WORD = 16
+_MOST_OWN = 2_000
+_MOST_OF_ONE = 10_000
 _URL_TAIL = re.compile(r"(https?://)[^\s'\"<>]*", re.IGNORECASE)
 
 T = TypeVar("T")
@@ -29,6 +35,20 @@ class Secret(Generic[T]):
     def __init__(self, value: T) -> None:
         self._value = value
         REDACTOR.register(value)
+
+    @classmethod
+    def own(cls, value: T) -> Secret[T]:
+        """Wrap a secret of the dashboard itself, such as a password of its settings."""
+        secret = cls.unregistered(value)
+        REDACTOR.register(value, own=True)
+        return secret
+
+    @classmethod
+    def unregistered(cls, value: T) -> Secret[T]:
+        """Wrap a value that is only looked at, such as an uploaded file: no log learns of it."""
+        secret = cls.__new__(cls)
+        secret._value = value
+        return secret
 
     def reveal(self) -> T:
         """Give the value itself. Call it at the edge, never in a page."""
@@ -66,35 +86,96 @@ def leaves(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
 
 
 class Redactor:
-    """Replaces registered secrets, and the tail of every URL, in a text. Thread-safe."""
+    """Replaces registered secrets, and the tail of every URL, in a text. Thread-safe.
+
+    The last net, not the first: nothing is meant to reach a text in the first place.
+
+    Parameters
+    ----------
+    most
+        How many texts of other people's details are remembered; the oldest are forgotten beyond.
+        The dashboard's own secrets have a shelf apart, so that no amount of details displaces them.
+    """
 
     def __init__(self, *, most: int = 50_000) -> None:
-        self._texts: dict[str, None] = {}
-        self._most = most
+        self._own = _Shelf(_MOST_OWN)
+        self._details = _Shelf(most)
+        self._known: tuple[str, ...] | None = ()
         self._lock = threading.Lock()
 
-    def register(self, value: Any) -> None:  # noqa: ANN401 - any JSON value
-        """Remember every text in `value`; the oldest are forgotten beyond the limit."""
+    def register(self, value: Any, *, own: bool = False) -> None:  # noqa: ANN401 - any JSON value
+        """Remember every text in `value`, up to 10,000 of them.
+
+        Parameters
+        ----------
+        own
+            Whether it is the dashboard's: a token, a password of the settings.
+        """
+        # Before the lock: a large value must not hold up every other thread's log line.
+        texts = [
+            form
+            for text in islice(leaves(value), _MOST_OF_ONE)
+            if len(text) >= _MIN_REDACTED_LENGTH
+            for form in _forms(text)
+        ]
+        if not texts:
+            return
         with self._lock:
-            for text in leaves(value):
-                if len(text) >= _MIN_REDACTED_LENGTH:
-                    for form in _forms(text):
-                        self._texts.pop(form, None)
-                        self._texts[form] = None
-            while len(self._texts) > self._most:
-                self._texts.pop(next(iter(self._texts)))
+            (self._own if own else self._details).put(texts)
+            self._known = None
 
     def redact(self, text: str) -> str:
         """Return `text` without any registered secret and without what follows a URL's scheme."""
+        return _without(text, self._in(text))
+
+    def redact_told(self, text: str) -> str:
+        """As `redact`, for a sentence of ours that people read: plain words stay in it.
+
+        A detail may be any word; a sentence in which `connection` is masked tells nothing, and
+        gives nothing away when it is not.
+        """
+        return _without(text, [secret for secret in self._in(text) if not _is_plain_word(secret)])
+
+    def _in(self, text: str) -> list[str]:
+        return [secret for secret in self._texts() if secret in text]
+
+    def _texts(self) -> tuple[str, ...]:
         with self._lock:
-            known = [secret for secret in self._texts if secret in text]
-        for secret in sorted(known, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        return _URL_TAIL.sub(rf"\1{MASK}", text)
+            if self._known is None:
+                self._known = (*self._own.texts, *self._details.texts)
+            return self._known
+
+
+class _Shelf:
+    """Texts in the order in which they were last put there, at most so many."""
+
+    def __init__(self, most: int) -> None:
+        self.texts: OrderedDict[str, None] = OrderedDict()
+        self._most = most
+
+    def put(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.texts[text] = None
+            self.texts.move_to_end(text)
+        while len(self.texts) > self._most:
+            self.texts.popitem(last=False)
+
+
+def _without(text: str, known: Iterable[str]) -> str:
+    # The longest first: one may hold another.
+    for secret in sorted(known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _URL_TAIL.sub(rf"\1{MASK}", text)
+
+
+def _is_plain_word(text: str) -> bool:
+    return len(text) < _MIN_TELLING_LENGTH or (text.isalpha() and len(text) <= _LONGEST_WORD)
 
 
 def _forms(text: str) -> tuple[str, ...]:
     """Return `text` as it is, and as it stands inside JSON: a key has line breaks, for one."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return (text,)
     in_ascii = json.dumps(text)[1:-1]
     in_unicode = json.dumps(text, ensure_ascii=False)[1:-1]
     return tuple(dict.fromkeys((text, in_ascii, in_unicode)))

@@ -150,7 +150,7 @@ class SandboxProcess:
             ) from exc
         if not self._url:
             raise PlatformUnreachable("The sandbox has not started yet.")
-        return Account(base_url=self._url, username=username, password=Secret(password))
+        return Account(base_url=self._url, username=username, password=Secret.own(password))
 
     def start(self) -> None:
         """Start it and return when it answers; waits for a start that is under way.

@@ -255,7 +255,7 @@ class _Reader:
     def secret(self, name: str) -> Secret[str] | None:
         # Not stripped: a password may begin or end with a blank.
         value = self._environ.get(PREFIX + name, "")
-        return Secret(value) if value.strip() else None
+        return Secret.own(value) if value.strip() else None
 
     def one_of(self, name: str, legal: tuple[str, ...]) -> str:
         """Return the legal value, whatever its case; the first is the default."""
@@ -341,7 +341,7 @@ class _Reader:
                 f"{PREFIX}{name} must be an SQLAlchemy URL that begins with sqlite:// or "
                 "postgresql://. Its value is not shown here, it may hold a password."
             )
-        return Secret(value) if value else None
+        return Secret.own(value) if value else None
 
     def key(self, name: str) -> Secret[str] | None:
         value = self.text(name)
@@ -356,7 +356,7 @@ class _Reader:
                 f"{PREFIX}{name} must be {_KEY_BYTES} random bytes written as base64, "
                 "such as `openssl rand -base64 32` makes. Its value is not shown here."
             )
-        return Secret(value)
+        return Secret.own(value)
 
 
 def _is_network(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -59,9 +60,10 @@ def _empty_caches():
 @pytest.fixture(autouse=True)
 def _own_secrets():
     """Forget the secrets of a test with it: another one's texts are not to be masked by them."""
-    masking = sys.modules.get("dashboard.masking")
-    before = dict(masking.REDACTOR._texts) if masking is not None else {}
+    masking = importlib.import_module("dashboard.masking")
+    shelves = (masking.REDACTOR._own, masking.REDACTOR._details)
+    before = [shelf.texts.copy() for shelf in shelves]
     yield
-    masking = sys.modules.get("dashboard.masking")
-    if masking is not None:
-        masking.REDACTOR._texts = before
+    for shelf, texts in zip(shelves, before, strict=True):
+        shelf.texts = texts
+    masking.REDACTOR._known = None

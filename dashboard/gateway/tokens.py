@@ -195,7 +195,7 @@ class TokenKeeper:
             raise UnexpectedAnswer("The log-in's answer holds no usable token.")
         refresh = fields.get("refresh_token")
         refresh = refresh if isinstance(refresh, str) else ""
-        REDACTOR.register([access, refresh])
+        REDACTOR.register([access, refresh], own=True)
         return _Grant(
             access=access,
             refresh=refresh,

@@ -94,7 +94,7 @@ class ActivityLog:
                 connection_name=connection_name,
                 workspace=workspace,
                 fields=tuple(fields),
-                note=REDACTOR.redact(note),
+                note=REDACTOR.redact_told(note),
             )
             self._records.insert(entry)
             self._tidy_now_and_then()

@@ -2,6 +2,8 @@ import copy
 import json
 import logging
 import pickle
+import threading
+import time
 import traceback
 
 import pytest
@@ -108,6 +110,53 @@ def test_the_oldest_secrets_are_forgotten_beyond_the_limit():
     redactor = Redactor(most=2)
     redactor.register(["first-one", "second-one", "third-one"])
     assert redactor.redact("first-one third-one") == f"first-one {MASK}"
+
+
+def test_no_amount_of_details_displaces_the_dashboards_own_secrets():
+    redactor = Redactor(most=100)
+    redactor.register("own-token-1", own=True)
+    redactor.register([f"junk text {number}" for number in range(5_000)])
+    assert redactor.redact("own-token-1") == MASK
+
+
+def test_a_huge_value_neither_takes_long_nor_holds_others_up():
+    redactor = Redactor()
+    redactor.register("known-before", own=True)
+    huge = [f"text number {number}" for number in range(600_000)]
+    waits_s: list[float] = []
+
+    def look() -> None:
+        for _ in range(20):
+            began = time.perf_counter()
+            redactor.redact("known-before")
+            waits_s.append(time.perf_counter() - began)
+
+    other = threading.Thread(target=look)
+    began = time.perf_counter()
+    other.start()
+    redactor.register(huge)
+    took_s = time.perf_counter() - began
+    other.join()
+    assert took_s < 5
+    assert max(waits_s) < 2
+
+
+def test_what_is_only_looked_at_is_not_registered_but_is_no_less_secret():
+    value = "only-looked-at-9"
+    secret = Secret.unregistered(value)
+    assert value not in repr(secret)
+    assert secret.reveal() == value
+    assert REDACTOR.redact(value) == value
+    Secret.own(value)
+    assert REDACTOR.redact(value) == MASK
+
+
+def test_a_told_sentence_keeps_its_plain_words_and_loses_what_looks_like_a_secret():
+    redactor = Redactor()
+    redactor.register({"s": "connection", "t": "failed", "p": "hunter2-hunter2", "w": "a" * 40})
+    told = redactor.redact_told(f"The connection failed with hunter2-hunter2 and {'a' * 40}.")
+    assert told == f"The connection failed with {MASK} and {MASK}."
+    assert redactor.redact("The connection failed.") == f"The {MASK} {MASK}."
 
 
 @given(st.text(min_size=4), st.text(), st.text())
