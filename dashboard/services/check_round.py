@@ -60,9 +60,22 @@ class CheckRounds:
         self._clock = clock
         self._lock = threading.Lock()
         self._rounds: dict[str, _Round] = {}
+        # For each person, over their rounds: a new round must not forget the pause of the last.
+        self._free_at: dict[str, dict[str, float]] = {}
 
-    def run(self, who: Identity, connections: Sequence[Connection]) -> Outcome:
+    def run(
+        self,
+        who: Identity,
+        connections: Sequence[Connection],
+        *,
+        admit: Callable[[int], None] = lambda _tests: None,
+    ) -> Outcome:
         """Test all that can be tested, two at a time, and tell how many work.
+
+        Parameters
+        ----------
+        admit
+            Called with the number of tests before the first; may refuse them by what it raises.
 
         Raises
         ------
@@ -82,6 +95,7 @@ class CheckRounds:
                 raise Conflict("Connections are being tested already.", hint="Wait for the end.")
             self._rounds[who.key] = under_way
         try:
+            admit(len(testable))
             self._go_round(who, testable, under_way)
         finally:
             with self._lock:
@@ -108,7 +122,11 @@ class CheckRounds:
         self, who: Identity, connections: Sequence[Connection], under_way: _Round
     ) -> None:
         # A source whose host is not told is paced with the others like it.
-        queue = PacedQueue(((one.host or "", one) for one in connections), gap_s=_HOST_GAP_S)
+        queue = PacedQueue(
+            ((one.host or "", one) for one in connections),
+            gap_s=_HOST_GAP_S,
+            free_at=self._free_at.setdefault(who.key, {}),
+        )
         at_work: dict[Future[TestResult], tuple[str, Connection]] = {}
         # Threads of its own: waiting for places on a shared pool could wait for ever.
         with ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="check") as pool:

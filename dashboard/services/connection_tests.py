@@ -40,6 +40,7 @@ from dashboard.services.pacing import PerMinute
 MOST_A_MINUTE: Final = 5
 #: The same for a person, over all sessions: many of them must not make a port scanner of us.
 MOST_A_MINUTE_EACH: Final = 30
+_ROUNDS_A_MINUTE: Final = 3
 _KEPT_S: Final = 900.0
 _MOST_KEPT: Final = 1000
 
@@ -121,6 +122,8 @@ class ConnectionTests:
         self._lock = threading.Lock()
         self._turns = PerMinute(clock=clock)
         self._watched: dict[str, _Watched] = {}
+        # Of the tests that are announced and have not begun.
+        self._sessions: dict[str, str] = {}
         self._rounds = CheckRounds(
             lambda who, connection: self._stored(who, connection, Progress()),
             on_unexpected=on_unexpected,
@@ -180,9 +183,19 @@ class ConnectionTests:
     def run(
         self, who: Identity, test_id: str, connection_type: str, details: SecretDetails
     ) -> TestResult:
-        """Test details on this thread, watched under `test_id` (from `new_id`), not counted."""
+        """Test details on this thread, watched under `test_id` (from `new_id`).
+
+        Raises
+        ------
+        InvalidInput
+            The session or the person has had its tests of this minute.
+        """
         connector = registry.connector_for(connection_type)
         watched = self._watch(who, test_id)
+        refusal = self._too_many(who, self._sessions.pop(test_id, test_id))
+        if refusal is not None:
+            self._fail(watched, refusal)
+            raise refusal
         self._work(
             watched,
             lambda progress: connector.test(details, outbound=self._outbound(), progress=progress),
@@ -192,9 +205,14 @@ class ConnectionTests:
         assert watched.result is not None  # noqa: S101 - it has ended, and not by an error
         return _own(watched.result)
 
-    def new_id(self) -> str:
-        """Return the id of a test that is about to be run."""
-        return secrets.token_urlsafe(9)
+    def new_id(self, session: str) -> str:
+        """Return the id of a test that this browser session is about to have `run`."""
+        test_id = _random_id()
+        with self._lock:
+            self._sessions[test_id] = session
+            while len(self._sessions) > _MOST_KEPT:
+                self._sessions.pop(next(iter(self._sessions)))
+        return test_id
 
     def view(self, who: Identity, test_id: str) -> TestView | None:
         """Where a test stands; None if it is unknown or somebody else's."""
@@ -228,7 +246,7 @@ class ConnectionTests:
         refusal = self._too_many(who, session)
         if refusal is not None:
             return self._refused(who, refusal)
-        test_id = self.new_id()
+        test_id = _random_id()
         watched = self._watch(who, test_id)
         try:
             self._pool.submit(self._work, watched, work)
@@ -236,21 +254,20 @@ class ConnectionTests:
             self._fail(watched, self._on_unexpected(exc))
         return test_id
 
-    def _too_many(self, who: Identity, session: str) -> InvalidInput | None:
+    def _too_many(self, who: Identity, session: str, tests: int = 1) -> InvalidInput | None:
+        """Take the turns of so many tests, or say why there are not so many left."""
         each = ("person", who.key)
         used_up, wait_s = self._turns.take(
-            (("session", session), MOST_A_MINUTE), (each, MOST_A_MINUTE_EACH)
+            (("session", session), MOST_A_MINUTE), (each, MOST_A_MINUTE_EACH), turns=tests
         )
         if used_up is None:
             return None
         if used_up == each:
-            return InvalidInput(
-                f"Thirty tests a minute at most, over all windows. Try again in {wait_s} s."
-            )
-        return InvalidInput(f"Five tests a minute at most. Try again in {wait_s} s.")
+            return _refusal("Thirty tests", wait_s, ", over all windows")
+        return _refusal("Five tests", wait_s)
 
     def _refused(self, who: Identity, error: DashboardError) -> str:
-        test_id = self.new_id()
+        test_id = _random_id()
         self._fail(self._watch(who, test_id), error)
         return test_id
 
@@ -343,21 +360,34 @@ class ConnectionTests:
 
     # -- all at once
 
-    def check(self, who: Identity, connections: Sequence[Connection]) -> Outcome:
+    def check(self, who: Identity, connections: Sequence[Connection], *, session: str) -> Outcome:
         """Test stored connections, two at a time and paced by host; run it as a job.
 
-        Those of types that cannot be tested are left out and counted in the outcome.
+        Those of types that cannot be tested are left out and counted in the outcome. A few are as
+        many single tests; more are one paced round, of which there are three a minute.
 
         Raises
         ------
         InvalidInput
-            None of them can be tested.
+            None of them can be tested, or the tests or rounds of this minute are used up.
         Conflict
             Another round of this person is under way.
         ConnectionFailed
             The platform could not be used any more; what was found until then is kept.
         """
-        return self._rounds.run(who, connections)
+
+        def admit(tests: int) -> None:
+            refusal = None
+            if tests <= MOST_A_MINUTE:
+                refusal = self._too_many(who, session, tests)
+            else:
+                used_up, wait_s = self._turns.take((("rounds", who.key), _ROUNDS_A_MINUTE))
+                if used_up is not None:
+                    refusal = _refusal("Three rounds of tests", wait_s)
+            if refusal is not None:
+                raise refusal
+
+        return self._rounds.run(who, connections, admit=admit)
 
     def check_progress(self, who: Identity) -> tuple[int, int] | None:
         """Return how many of how many are done while `check` runs for this person, else None."""
@@ -366,6 +396,14 @@ class ConnectionTests:
     def cancel_check(self, who: Identity) -> None:
         """Stop `check` after the test under way."""
         self._rounds.cancel(who)
+
+
+def _random_id() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _refusal(most: str, wait_s: int, where: str = "") -> InvalidInput:
+    return InvalidInput(f"{most} a minute at most{where}. Try again in {wait_s} s.")
 
 
 def _stages(watched: _Watched, result: TestResult | None) -> tuple[StageResult, ...]:

@@ -26,28 +26,30 @@ class PerMinute:
         self._taken: dict[Hashable, deque[float]] = {}
         self._lock = threading.Lock()
 
-    def take(self, *limits: tuple[Hashable, int]) -> tuple[Hashable | None, int]:
-        """Take one of each key's turns, or none at all where one key has none left.
+    def take(self, *limits: tuple[Hashable, int], turns: int = 1) -> tuple[Hashable | None, int]:
+        """Take so many of each key's turns, or none at all where one key has not so many left.
 
         Parameters
         ----------
         limits
-            Keys, each with the most turns a minute.
+            Keys, each with the most turns a minute, which are no fewer than `turns`.
 
         Returns
         -------
-        The key that has none left and the whole seconds, at least 1, until it has one again; None
-        and 0 when the turns were taken.
+        The key that has too few left and the whole seconds, at least 1, until it has enough again;
+        None and 0 when the turns were taken.
         """
         with self._lock:
             now = self._clock()
             self._forget(now)
             for key, most in limits:
                 taken = self._taken.get(key, deque())
-                if len(taken) >= most:
-                    return key, max(1, math.ceil(_WINDOW_S - (now - taken[-most])))
+                in_the_way = len(taken) + turns - most
+                if in_the_way > 0:
+                    freed_at = taken[in_the_way - 1] + _WINDOW_S
+                    return key, max(1, math.ceil(freed_at - now))
             for key, _most in limits:
-                self._taken.setdefault(key, deque()).append(now)
+                self._taken.setdefault(key, deque()).extend([now] * turns)
         return None, 0
 
     def _forget(self, now: float) -> None:
@@ -69,12 +71,17 @@ class PacedQueue(Generic[T]):
         Each with its host, in the order in which they are wanted.
     gap_s
         Least time between the end of one item and the start of the next of the same host.
+    free_at
+        From when on each host may be asked: kept by the caller over several queues.
     """
 
-    def __init__(self, items: Iterable[tuple[str, T]], *, gap_s: float) -> None:
+    def __init__(
+        self, items: Iterable[tuple[str, T]], *, gap_s: float, free_at: dict[str, float]
+    ) -> None:
         self._gap_s = gap_s
         self._waiting: dict[str, deque[T]] = {}
-        self._free_at: dict[str, float] = {}
+        self._free_at = free_at
+        self._at_work: set[str] = set()
         for host, item in items:
             self._waiting.setdefault(host, deque()).append(item)
 
@@ -85,16 +92,17 @@ class PacedQueue(Generic[T]):
     def take(self, now: float) -> tuple[str, T] | None:
         """Return the next item that may start, with its host; None if none may yet."""
         for host, items in self._waiting.items():
-            if self._free_at.get(host, -math.inf) <= now:
+            if host not in self._at_work and self._free_at.get(host, now) <= now:
                 item = items.popleft()
                 # To the end of the line: many items of one host do not hold up the others.
                 del self._waiting[host]
                 if items:
                     self._waiting[host] = items
-                self._free_at[host] = math.inf
+                self._at_work.add(host)
                 return host, item
         return None
 
     def done(self, host: str, now: float) -> None:
         """Note that the item of `host` at work has ended."""
+        self._at_work.discard(host)
         self._free_at[host] = now + self._gap_s

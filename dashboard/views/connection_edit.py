@@ -143,7 +143,7 @@ def replace(
     current = runtime.current()
     who = current.identity()
     connection = edited.outline.connection
-    test_id = current.tests.new_id() if tested and edited.connector.can_fetch else ""
+    test_id = current.tests.new_id(session.mark()) if tested and edited.connector.can_fetch else ""
 
     def act() -> Outcome:
         try:

@@ -142,7 +142,7 @@ def save(
     who = current.identity()
     name, connection_type = typed("name").strip(), (kind() or typed("type")).strip()
     fields, known = _fields(corrected or {}), known_type()
-    test_id = current.tests.new_id() if tested and connector().can_fetch else ""
+    test_id = current.tests.new_id(session.mark()) if tested and connector().can_fetch else ""
 
     def create() -> Outcome:
         if not connection_type:

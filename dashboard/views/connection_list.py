@@ -190,7 +190,10 @@ def check(connections: Sequence[Connection]) -> None:
     """Test these connections as one paced job. For callbacks."""
     current = runtime.current()
     who = current.identity()
+    window = session.mark()
     told = "1 connection" if len(connections) == 1 else f"{len(connections):,} connections"
     live.submit(
-        lambda: current.tests.check(who, connections), doing=f"Testing {told}", once="check"
+        lambda: current.tests.check(who, connections, session=window),
+        doing=f"Testing {told}",
+        once="check",
     )

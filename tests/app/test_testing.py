@@ -172,7 +172,7 @@ def test_another_job_of_the_form_that_is_about_to_test_is_awaited(demo):
     at = opened("x")
     job = demo.current.jobs.submit(demo.who, action, doing="Saving", once="trial")
     at.session_state[session._JOB + "trial"] = job.job_id
-    at.session_state[session._TEST + "trial"] = demo.current.tests.new_id()
+    at.session_state[session._TEST + "trial"] = demo.current.tests.new_id("window")
     at.run()
     assert words(at).count("progress_activity") == 1
     assert words(at).count("to come") == 4

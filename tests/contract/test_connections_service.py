@@ -144,7 +144,7 @@ def name() -> str:
 
 
 def test_a_passed_test_becomes_the_health_of_what_is_created(desk, name):
-    test_id = desk.tests.new_id()
+    test_id = desk.tests.new_id("window")
     room = desk.room()
     outcome = desk.create(name, test=test_id, link_to=room)
     assert outcome.message == f"Saved {name} and linked it to {room.name}."
@@ -162,7 +162,9 @@ def test_a_passed_test_becomes_the_health_of_what_is_created(desk, name):
 def test_a_test_that_fails_saves_nothing_and_names_the_field(desk, name):
     with pytest.raises(FetchFailed) as failed:
         desk.create(
-            name, test=desk.tests.new_id(), fields={"url": f"{desk.url}/_sandbox/samples/no.json"}
+            name,
+            test=desk.tests.new_id("window"),
+            fields={"url": f"{desk.url}/_sandbox/samples/no.json"},
         )
     assert failed.value.field == "url"
     with pytest.raises(NotFound):
@@ -174,7 +176,7 @@ def test_a_test_that_fails_saves_nothing_and_names_the_field(desk, name):
 
 def test_a_taken_name_is_refused_before_the_source_is_asked(desk, name):
     desk.make(name)
-    test_id = desk.tests.new_id()
+    test_id = desk.tests.new_id("window")
     with pytest.raises(Conflict) as refused:
         desk.create(name, test=test_id)
     assert refused.value.field == "name"
@@ -185,7 +187,7 @@ def test_a_taken_name_is_refused_before_the_source_is_asked(desk, name):
 
 
 def test_a_type_that_cannot_be_tested_is_saved_without_a_test(desk, name):
-    test_id = desk.tests.new_id()
+    test_id = desk.tests.new_id("window")
     fields = {"details": '{"broker": "x", "auth": {"token": "pl4nted-s3cret"}}'}
     outcome = desk.create(name, kind="KAFKA", test=test_id, fields=fields, act=Act.DUPLICATED)
     assert outcome.message == f"Saved {name}."
@@ -215,7 +217,7 @@ def test_hostile_names_are_made_linked_tested_and_deleted_as_any_other(desk, hos
     made = desk.gateway.get_connection(desk.who, hostile)
     assert made.connection_id == made_id
     assert desk.linked(room) == {hostile}
-    assert desk.tests.check(desk.who, [made]).message == "1 of 1 works."
+    assert desk.tests.check(desk.who, [made], session="window").message == "1 of 1 works."
     assert desk.connections.delete(desk.who, made).message == f"Deleted {hostile}."
     assert desk.linked(room) == set()
     acts = [one.act for one in desk.entries(hostile)]
@@ -290,7 +292,7 @@ def test_a_connection_made_anew_under_the_name_is_not_deleted(desk, name):
 
 def test_deleting_what_is_gone_is_done_and_its_health_is_forgotten(desk, name):
     seen = desk.make(name)
-    desk.tests.check(desk.who, [seen])
+    desk.tests.check(desk.who, [seen], session="window")
     assert desk.checks.of(seen.connection_id)
     desk.gateway.delete_connection(desk.who, name)
     assert desk.connections.delete(desk.who, seen).message == f"{name} was deleted already."

@@ -509,20 +509,31 @@ def test_an_unforeseen_exception_ends_the_test_with_an_error_id(rig, monkeypatch
 # On the calling thread
 
 
-def test_a_run_is_watched_under_its_id_and_not_counted(rig, listen):
-    details = Secret({"url": listen(FOUND).origin})
-    for _ in range(7):
-        test_id = rig.tests.new_id()
+def test_a_run_is_watched_under_its_id_and_counted_as_any_test(rig, listen):
+    source = listen(FOUND)
+    details = Secret({"url": source.origin})
+    for _ in range(5):
+        test_id = rig.tests.new_id("window")
         assert rig.tests.run(MEMBER, test_id, "HTTP", details).passed
         view = rig.tests.view(MEMBER, test_id)
         assert view is not None
         assert view.result is not None
         assert not view.is_running
         assert view.result.rows == 2
+    sixth = rig.tests.new_id("window")
+    with pytest.raises(InvalidInput, match="Five tests a minute at most"):
+        rig.tests.run(MEMBER, sixth, "HTTP", details)
+    view = rig.tests.view(MEMBER, sixth)
+    assert view is not None
+    assert isinstance(view.error, InvalidInput)
+    refused = rig.typed(session="window", url=source.origin)
+    assert isinstance(rig.ended(refused).error, InvalidInput)
+    assert rig.tests.run(MEMBER, rig.tests.new_id("another window"), "HTTP", details).passed
+    assert len(source.requests) == 6
 
 
 def test_a_run_that_is_cancelled_has_not_passed(rig, silent):
-    test_id = rig.tests.new_id()
+    test_id = rig.tests.new_id("window")
     results: list[TestResult] = []
     details = Secret({"url": silent.origin})
 
@@ -546,7 +557,7 @@ def test_all_that_can_be_tested_are_and_the_outcome_counts(open_rig, listen):
     all_of_them = [rig.platform.keep(f"good {n}", {"url": good.origin}) for n in range(3)]
     all_of_them += [rig.platform.keep(f"bad {n}", {"url": bad.origin}) for n in range(2)]
     all_of_them += [rig.platform.keep(f"{HOSTILE}{n}", {}, kind="KAFKA") for n in range(3)]
-    outcome = rig.tests.check(MEMBER, all_of_them)
+    outcome = rig.tests.check(MEMBER, all_of_them, session="window")
     assert outcome.message == ("3 of 5 work; 2 fail; 3 are of types that cannot be tested.")
     assert rig.health(all_of_them[0]) is HealthState.HEALTHY
     assert rig.health(all_of_them[3]) is HealthState.FAILING
@@ -559,8 +570,28 @@ def test_check_all_takes_no_turns_of_the_single_tests(open_rig, listen):
     rig = open_rig(clock=Ticks(step_s=0.3))
     source = listen(FOUND)
     ten = [rig.platform.keep(f"c{n}", {"url": source.origin}) for n in range(10)]
-    assert rig.tests.check(MEMBER, ten).message == "10 of 10 work."
+    assert rig.tests.check(MEMBER, ten, session="window").message == "10 of 10 work."
     assert stored(rig, ten[0]).error is None
+
+
+def test_a_round_of_a_few_is_as_many_single_tests(open_rig, listen):
+    rig = open_rig(clock=Ticks(step_s=0.3))
+    source = listen(FOUND)
+    four = [rig.platform.keep(f"c{n}", {"url": source.origin}) for n in range(4)]
+    assert rig.tests.check(MEMBER, four, session="window").message == "4 of 4 work."
+    with pytest.raises(InvalidInput, match="Five tests a minute at most"):
+        rig.tests.check(MEMBER, four[:2], session="window")
+    assert rig.tests.check(MEMBER, four[:1], session="window").message == "1 of 1 works."
+
+
+def test_the_fourth_round_of_many_within_a_minute_is_refused(open_rig, listen):
+    rig = open_rig(clock=Ticks(step_s=0.3))
+    sources_apart = [listen(FOUND).origin for _ in range(6)]
+    six = [rig.platform.keep(f"c{n}", {"url": url}) for n, url in enumerate(sources_apart)]
+    for _ in range(3):
+        rig.tests.check(MEMBER, six, session="window")
+    with pytest.raises(InvalidInput, match="Three rounds of tests a minute"):
+        rig.tests.check(MEMBER, six, session="another window")
 
 
 def test_a_connection_that_vanished_is_told_and_does_not_stop_the_others(open_rig, listen):
@@ -568,7 +599,7 @@ def test_a_connection_that_vanished_is_told_and_does_not_stop_the_others(open_ri
     source = listen(FOUND)
     kept = [rig.platform.keep(f"c{n}", {"url": source.origin}) for n in range(3)]
     del rig.platform.stored["c1"]
-    assert rig.tests.check(MEMBER, kept).message == (
+    assert rig.tests.check(MEMBER, kept, session="window").message == (
         "2 of 2 work. 1 could not be tested: c1 was replaced or deleted meanwhile."
     )
 
@@ -593,12 +624,12 @@ def test_no_more_than_two_are_tested_at_a_time_and_the_progress_is_told(open_rig
         for n, one in enumerate(listeners)
     ]
     with ThreadPoolExecutor(1) as pool:
-        outcome = pool.submit(rig.tests.check, MEMBER, kept)
+        outcome = pool.submit(rig.tests.check, MEMBER, kept, session="window")
         wait_until(lambda: at_work[0] == 2, within_s=5, what="two are at work")
         assert rig.tests.check_progress(MEMBER) == (0, 4)
         assert rig.tests.check_progress(STRANGER) is None
         with pytest.raises(Conflict):
-            rig.tests.check(MEMBER, kept)
+            rig.tests.check(MEMBER, kept, session="window")
         go_on.set()
         assert outcome.result(10).message == "4 of 4 work."
     assert most[0] == 2
@@ -615,7 +646,7 @@ def test_check_all_stops_after_the_tests_under_way(open_rig, listen):
     source = listen(waiting)
     kept = [rig.platform.keep(f"c{n}", {"url": source.origin}) for n in range(9)]
     with ThreadPoolExecutor(1) as pool:
-        outcome = pool.submit(rig.tests.check, MEMBER, kept)
+        outcome = pool.submit(rig.tests.check, MEMBER, kept, session="window")
         wait_until(lambda: source.requests, within_s=5, what="the first is asked")
         rig.tests.cancel_check(STRANGER)
         rig.tests.cancel_check(MEMBER)
@@ -629,10 +660,10 @@ def test_check_all_ends_when_the_platform_is_gone(open_rig):
     kept = [rig.platform.keep(f"c{n}", {"url": "http://127.0.0.1:1"}) for n in range(9)]
     rig.platform.down = PlatformUnreachable("Nothing answers.")
     with pytest.raises(PlatformUnreachable):
-        rig.tests.check(MEMBER, kept)
+        rig.tests.check(MEMBER, kept, session="window")
     assert rig.tests.check_progress(MEMBER) is None
 
 
 def test_nothing_that_can_be_tested_is_an_error_that_says_so(rig):
     with pytest.raises(InvalidInput, match="can be tested"):
-        rig.tests.check(MEMBER, [rig.platform.keep("k", {}, kind="KAFKA")])
+        rig.tests.check(MEMBER, [rig.platform.keep("k", {}, kind="KAFKA")], session="window")

@@ -51,8 +51,30 @@ def test_no_minute_ever_holds_more_turns_than_allowed(gaps_s, most):
         assert sum(at <= other < at + 60 for other in taken) <= most
 
 
+def test_several_turns_are_taken_together_or_not_at_all():
+    clock = Hand()
+    turns = PerMinute(clock=clock)
+    assert turns.take(("ann", 5), turns=3) == (None, 0)
+    clock.now = 10.0
+    assert turns.take(("ann", 5), turns=3) == ("ann", 50)
+    assert turns.take(("ann", 5), turns=2) == (None, 0)
+    assert turns.take(("ann", 5), turns=4) == ("ann", 60)
+    clock.now = 60.0
+    assert turns.take(("ann", 5), turns=3) == (None, 0)
+
+
+def test_a_host_is_left_in_peace_by_the_next_queue_too():
+    free_at: dict[str, float] = {}
+    first = PacedQueue([("a", 1)], gap_s=1.0, free_at=free_at)
+    assert first.take(0.0) == ("a", 1)
+    first.done("a", 2.0)
+    second = PacedQueue([("a", 2)], gap_s=1.0, free_at=free_at)
+    assert second.take(2.5) is None
+    assert second.take(3.0) == ("a", 2)
+
+
 def test_two_of_one_host_wait_for_each_other_and_others_go_first():
-    queue = PacedQueue([("a", 1), ("a", 2), ("b", 3)], gap_s=1.0)
+    queue = PacedQueue([("a", 1), ("a", 2), ("b", 3)], gap_s=1.0, free_at={})
     assert queue.take(0.0) == ("a", 1)
     assert queue.take(0.0) == ("b", 3)
     assert queue.take(0.0) is None
@@ -64,13 +86,13 @@ def test_two_of_one_host_wait_for_each_other_and_others_go_first():
 
 
 def test_an_empty_queue_has_nothing():
-    queue: PacedQueue[int] = PacedQueue([], gap_s=1.0)
+    queue: PacedQueue[int] = PacedQueue([], gap_s=1.0, free_at={})
     assert not queue
     assert queue.take(0.0) is None
 
 
 def test_ten_thousand_of_one_host_are_handed_out_quickly():
-    queue = PacedQueue([("a", number) for number in range(10_000)], gap_s=1.0)
+    queue = PacedQueue([("a", number) for number in range(10_000)], gap_s=1.0, free_at={})
     for number in range(10_000):
         assert queue.take(float(number)) == ("a", number)
         queue.done("a", float(number))
