@@ -70,11 +70,6 @@ def health_badge(state: HealthState, words: str = "") -> str:
     return badge(HEALTH_LOOKS[state], words or state.value)
 
 
-def activity_badge(result: ActResult) -> str:
-    """Markdown of how something ended that the activity log tells of."""
-    return badge(ACTIVITY_LOOKS[result], result.value)
-
-
 def cell(look: Look, words: str) -> str:
     """Text of a state in a table's cell, where no icons can be drawn."""
     return f"{look.glyph} {words}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.postgres import PostgresServer, running_postgres, why_missing
 
 # Playwright keeps its browser under the home folder, which tests do not see.
 os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(Path("~/.cache/ms-playwright").expanduser()))
@@ -67,3 +70,19 @@ def _own_secrets():
     for shelf, texts in zip(shelves, before, strict=True):
         shelf.texts = texts
     masking.REDACTOR._known = None
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server of the session's own."""
+    reason = why_missing()
+    if reason:
+        pytest.skip(reason)
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """Give the URL of an empty database in it."""
+    return postgres.new_database()

@@ -138,12 +138,6 @@ class Jobs:
         with self._lock:
             return bool(self._news(who, mine))
 
-    def news_age_s(self, who: Identity, mine: frozenset[str] = frozenset()) -> float:
-        """Seconds since the first of the jobs ended that `take_news` would give."""
-        with self._lock:
-            ended = [job.finished_at or 0.0 for job in self._news(who, mine)]
-            return self._clock() - min(ended) if ended else 0.0
-
     def take_news(self, who: Identity, mine: frozenset[str] = frozenset()) -> tuple[Job, ...]:
         """Jobs that ended and were not told yet, oldest first; each is given once.
 

@@ -151,11 +151,6 @@ class TableStore:
         ).to_pylist()
         return rows
 
-    def iter_rows(self, who: Identity, table_id: str) -> Iterator[dict[str, Any]]:
-        """Give every row in order, holding about 1 MB of the table at a time."""
-        self.passport(who, table_id)
-        return self._every_row(table_id)
-
     def delete(self, who: Identity, table_id: str) -> None:
         """Delete a table's rows and passport at once.
 
@@ -236,11 +231,6 @@ class TableStore:
                 stop = min(end, spot.end_row) - spot.first_row
                 pieces.append(self.block(table_id, spot).slice(start, max(stop - start, 0)))
         return pa.concat_tables(pieces) if pieces else self.block(table_id, spots[0]).slice(0, 0)
-
-    def _every_row(self, table_id: str) -> Iterator[dict[str, Any]]:
-        for spot in self.spots(table_id):
-            for batch in self.block(table_id, spot, keep=False).to_batches(max_chunksize=1_000):
-                yield from batch.to_pylist()
 
     def _path(self, table_id: str) -> Path:
         return self._folder / f"{table_id}.sealed"

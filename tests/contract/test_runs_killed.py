@@ -20,7 +20,6 @@ from dashboard.store.database import Store, default_url, open_store, open_vault
 from dashboard.store.run_records import Claim, RunRecords
 from tests.contract.running import Platform, opened_platform, save_texts
 from tests.support.launcher import RunningDashboard, running_dashboard
-from tests.support.postgres import running_postgres, why_missing
 from tests.support.proxy import Proxy, running_proxy
 from tests.support.sandbox import RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
@@ -31,14 +30,11 @@ TEXTS = [f"Shop {number} sold {number * 7} loaves on market day." for number in 
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
-        yield ""
-        return
-    if reason := why_missing():
-        pytest.skip(reason)
-    with running_postgres() as server:
-        yield server.new_database()
+        return ""
+    url: str = request.getfixturevalue("postgres_url")
+    return url
 
 
 @contextmanager

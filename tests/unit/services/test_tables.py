@@ -50,7 +50,7 @@ def test_pages_hold_the_rows_asked_for_over_block_borders(rig: Rig):
     assert [row["inputs"] for row in page] == texts[border - 2 : border + 2]
     end = rig.tables.page_rows(MEMBER, saved.table_id, offset=4_999, limit=100)
     assert [row["inputs"] for row in end] == texts[4_999:]
-    assert [row["inputs"] for row in rig.tables.iter_rows(MEMBER, saved.table_id)] == texts
+    assert [row["inputs"] for row in rig.tables.page_rows(MEMBER, saved.table_id, limit=1_000_000)] == texts
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(-5, 0), (2, 10), (99, 10), (0, -1)])
@@ -63,7 +63,7 @@ def test_a_page_beyond_the_table_is_empty_but_has_its_columns(rig: Rig, offset: 
 def test_an_empty_table_keeps_its_columns(rig: Rig):
     saved = rig.tables.save(MEMBER, draft(), texts_table())
     assert rig.tables.page(MEMBER, saved.table_id).schema.names == ["inputs"]
-    assert list(rig.tables.iter_rows(MEMBER, saved.table_id)) == []
+    assert list(rig.tables.page_rows(MEMBER, saved.table_id, limit=1_000_000)) == []
 
 
 def test_blocks_stay_small_when_the_long_texts_stand_together(rig: Rig):
@@ -92,7 +92,7 @@ def test_who_is_not_in_the_workspace_reads_and_deletes_nothing(rig: Rig):
         lambda: rig.tables.save(STRANGER, draft(), texts_table("a")),
         lambda: rig.tables.passport(STRANGER, saved.table_id),
         lambda: rig.tables.page(STRANGER, saved.table_id),
-        lambda: rig.tables.iter_rows(STRANGER, saved.table_id),
+        lambda: rig.tables.page_rows(STRANGER, saved.table_id, limit=1_000_000),
         lambda: rig.tables.before(STRANGER, saved),
         lambda: rig.tables.recent(STRANGER, connection_name="press-releases", workspace_id=7),
         lambda: rig.tables.delete(STRANGER, saved.table_id),
@@ -181,7 +181,7 @@ def test_a_draft_takes_pieces_and_counts_only_those_since_it_began(rig: Rig):
     assert (saved.rows, saved.longest_text_words) == (3_000, 2)
     spots = rig.tables.spots(saved.table_id)
     assert 3 <= len(spots) <= 8  # of about half a block to a block each
-    rows = [row["inputs"] for row in rig.tables.iter_rows(MEMBER, saved.table_id)]
+    rows = [row["inputs"] for row in rig.tables.page_rows(MEMBER, saved.table_id, limit=1_000_000)]
     assert rows == [f"{number} {'x' * 1000}" for number in range(3_000)]
 
 
