@@ -172,14 +172,18 @@ def gone_card(
 
 
 def changed_elsewhere(
-    name: str, *, keeps: bool, on_newer: Callable[[], None] | None, on_back: Callable[[], None]
+    name: str,
+    *,
+    keeps: bool | None,
+    on_newer: Callable[[], None] | None,
+    on_back: Callable[[], None],
 ) -> None:
     """Say above a form that its connection was changed or deleted elsewhere meanwhile.
 
     Parameters
     ----------
     keeps
-        Whether what is typed fits the newer one.
+        Whether what is typed fits the newer one; None where nothing is typed.
     on_newer
         Goes on with it; None where there is none, or it is not read yet.
     """
@@ -192,11 +196,12 @@ def changed_elsewhere(
         with st.container(horizontal=True, vertical_alignment="center"):
             if on_newer is not None:
                 st.button("Edit the new one", key="edit_connection_newer", on_click=on_newer)
-                kept = (
-                    "What you typed is kept."
-                    if keeps
-                    else ("Its details stand in other places: what you typed is dropped.")
-                )
-                st.markdown(f":small[:gray[{kept}]]")
+                if keeps is not None:
+                    kept = (
+                        "What you typed is kept."
+                        if keeps
+                        else "Its details stand in other places: what you typed is dropped."
+                    )
+                    st.markdown(f":small[:gray[{kept}]]")
             else:
                 st.button("Back to the connections", key="edit_connection_back", on_click=on_back)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
@@ -25,6 +25,7 @@ def details_list(
     created_at: datetime,
     last_passed_at: datetime | None,
     zone: tzinfo,
+    uses: Callable[[str], bool],
     trouble: str = "",
 ) -> None:
     """Draw one line for each part.
@@ -37,6 +38,8 @@ def details_list(
         When the connection was made: what it holds has been set since then at least.
     last_passed_at
         When the connection worked last; None if never.
+    uses
+        Says of a top-level key whether it takes part in a test or fetch.
     trouble
         Why the times are not known, if they cannot be read.
     """
@@ -46,7 +49,8 @@ def details_list(
         with st.container(gap=2):
             for part in some:
                 set_at = set_since(part, leaves, created_at) if leaves is not None else None
-                words = set_words(part, set_at, last_passed_at, now=now, zone=zone)
+                is_used = uses(part.key.partition(".")[0])
+                words = set_words(part, set_at, last_passed_at, is_used=is_used, now=now, zone=zone)
                 with st.container(horizontal=True, wrap=False, gap="small"):
                     label = md(short(part.label, _LONGEST_LABEL))
                     st.markdown(f":gray[{label}]", width=_LABEL_WIDTH_PX)
@@ -91,15 +95,22 @@ def _stands_for(key: str, label: str) -> bool:
     return key == label or label.startswith((f"{key}.", f"{key}[")) or key.startswith(f"{label}.")
 
 
-def set_words(
+def set_words(  # noqa: PLR0913 - what is known of it, by keyword
     part: DetailPart,
     set_at: datetime | None,
     last_passed_at: datetime | None,
     *,
+    is_used: bool = True,
     now: datetime,
     zone: tzinfo,
 ) -> str:
-    """Return Markdown of what may be told: `**set** 12 Nov, last worked 2 min ago`."""
+    """Return Markdown of what may be told: `**set** 12 Nov, last worked 2 min ago`.
+
+    Parameters
+    ----------
+    is_used
+        Whether it takes part in a test or fetch; of anything else nobody knows that it works.
+    """
     if part.value is not None:
         return md(part.value)
     if not part.is_set:
@@ -107,6 +118,8 @@ def set_words(
     if set_at is None:
         return "**set**"
     told = f"**set** {told_when(set_at, now=now, zone=zone)}"
+    if not is_used:
+        return told
     if last_passed_at is None or last_passed_at < set_at:
         return f"{told}, not known to work"
     return f"{told}, last worked {told_when(last_passed_at, now=now, zone=zone)}"

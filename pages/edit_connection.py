@@ -37,7 +37,13 @@ def tell_gone() -> None:
     its_outline = live.read(current.replacing.outline(who, newer)).value if newer else None
     keeps = bool(outline and its_outline and view.has_same_places(outline, its_outline))
     go_on = view.going_on(newer if its_outline else None, keeps=keeps)
-    changed_elsewhere(seen.name if seen else "", keeps=keeps, on_newer=go_on, on_back=back)
+    has_typed = outline is not None and view.has_typed(outline)
+    changed_elsewhere(
+        seen.name if seen else "",
+        keeps=keeps if has_typed else None,
+        on_newer=go_on,
+        on_back=back,
+    )
 
 
 def edit(outline: Outline) -> None:

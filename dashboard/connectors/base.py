@@ -213,6 +213,10 @@ class Connector(Protocol):
         """Whether a leaf may leave in clear, as in an export: the allow-list of `describe`."""
         ...
 
+    def uses(self, path: Path) -> bool:
+        """Whether a leaf takes part in a test or fetch: only of such a one it is known to work."""
+        ...
+
     def is_free(self, path: Path) -> bool:
         """Whether a leaf is bound to no address, such as a format."""
         ...

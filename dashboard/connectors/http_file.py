@@ -210,6 +210,10 @@ class HttpFileConnector:
             return False
         return all(part.value is not None for part in link_parts("", link))
 
+    def uses(self, path: Path) -> bool:
+        """Return whether it is one of the keys read here; others are somebody else's."""
+        return bool(path) and path[0] in (*HttpFileDetails.model_fields, *_LINK_KEYS)
+
     def is_free(self, path: Path) -> bool:
         """Whether it is the format, which is sent nowhere."""
         return path == ("format",)

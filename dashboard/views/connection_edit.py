@@ -18,7 +18,7 @@ from dashboard.services.reads import Read
 from dashboard.services.replacing import Outline
 from dashboard.views import finding, testing
 from dashboard.views.connection_changes import Pending, pending
-from dashboard.views.connection_editing import FORM, Editor, key_of
+from dashboard.views.connection_editing import FORM, Editor, editor, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,12 @@ def going_on(newer: Connection | None, *, keeps: bool) -> Callable[[], None] | N
         st.query_params["connection"] = newer.connection_id
 
     return go_on
+
+
+def has_typed(outline: Outline) -> bool:
+    """Whether anything is typed that would change the connection."""
+    now = pending(editor(outline))
+    return bool(now.changes) or now.trouble is not None
 
 
 def has_same_places(one: Outline, other: Outline) -> bool:

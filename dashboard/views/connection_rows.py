@@ -29,10 +29,11 @@ def rows(edited: Editor, pending: Pending, health: Health | None) -> dict[int, D
     drawn = {}
     for place, leaf in enumerate(edited.leaves):
         spec = edited.known.get(place)
+        status = _status(leaf, health if edited.connector.uses(leaf.path) else None)
         row = DetailRow(
             place,
             leaf.label,
-            _status(leaf, health) if spec else f"{leaf.kind.value}, {_status(leaf, health)}",
+            status if spec else f"{leaf.kind.value}, {status}",
             kind=leaf.kind,
             is_free_text=spec is None,
             can_remove=bool(leaf.path),

@@ -50,6 +50,7 @@ def overview(connection: Connection, rooms: Sequence[Workspace], linked: Sequenc
         created_at=connection.created_at,
         last_passed_at=known.last_passed_at,
         zone=session.zone(),
+        uses=lambda key: registry.connector_for(connection.type).uses((key,)),
         trouble=outline.error.message if outline.error and outline.value is None else "",
     )
     connection_testing.draw(connection, checks)

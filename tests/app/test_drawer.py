@@ -298,6 +298,12 @@ def test_a_secret_is_told_in_words(set_days_ago, passed_days_ago, told):
     assert set_words(part, set_at, passed_at, now=NOW, zone=UTC) == told
 
 
+def test_of_what_no_test_uses_nobody_says_that_it_works():
+    part = DetailPart("note", "note", None, is_set=True)
+    told = set_words(part, NOW - timedelta(days=10), NOW, is_used=False, now=NOW, zone=UTC)
+    assert told == "**set** 12 Nov"
+
+
 def test_a_part_is_as_old_as_the_newest_leaf_it_stands_for():
     day = timedelta(days=1)
     leaves = [
