@@ -18,7 +18,7 @@ _LABEL_WIDTH_PX = 143
 _LONGEST_LABEL = 60
 
 
-def details_list(
+def details_list(  # noqa: PLR0913 - what is known of them, by keyword
     parts: Sequence[DetailPart],
     leaves: Sequence[Leaf] | None,
     *,
@@ -95,7 +95,7 @@ def _stands_for(key: str, label: str) -> bool:
     return key == label or label.startswith((f"{key}.", f"{key}[")) or key.startswith(f"{label}.")
 
 
-def set_words(  # noqa: PLR0913 - what is known of it, by keyword
+def set_words(
     part: DetailPart,
     set_at: datetime | None,
     last_passed_at: datetime | None,

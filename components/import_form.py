@@ -121,6 +121,13 @@ def import_progress(done: tuple[int, int] | None) -> None:
     st.progress(made / max(1, most), text=f"{made:,} of {count(most, 'connection')} made")
 
 
+def reading_progress(done: tuple[int, int] | None) -> None:
+    """Draw how many connections of the file are read; of none where they are not known yet."""
+    read, most = done or (0, 0)
+    told = f"{read:,} of {count(most, 'connection')} read" if most else "Reading the file…"
+    st.progress(read / max(1, most), text=told)
+
+
 def import_table(rows: Sequence[ImportRow]) -> None:
     """Draw what the file holds, one row per connection."""
     frame = pd.DataFrame(

@@ -163,6 +163,8 @@ def follow() -> None:
     session.end_run()
     current = runtime.current()
     who = current.identity()
+    if left := session.take_left_upload():
+        current.portable.drop(who, left)
     keys = session.followed()
     # Also those that the page has drawn as running and that have ended since.
     jobs = {*session.followed_jobs(), *(job.job_id for job in current.jobs.running(who))}

@@ -199,6 +199,7 @@ class Runtime:
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._acting.shutdown(wait=False, cancel_futures=True)
         self.try_one.close()
+        self.portable.close()
         self.exports.close()
         self.runs.close(timeout_s=2.0)
         if self._sandbox is not None:

@@ -46,6 +46,8 @@ _OPINION_OPEN = "_opinion_open"
 _EXPORT = "_export"
 _TRIAL = "_trial"
 _TRIAL_DRAWN = "_trial_drawn"
+_UPLOAD = "_upload"
+_UPLOAD_DRAWN = "_upload_drawn"
 _ADDRESSES = "_addresses"
 _OPENED = "_opened"
 _HIDDEN = "_hidden"
@@ -72,6 +74,7 @@ def begin_run(reads_generation: int) -> None:
     st.session_state[_ERROR_SHOWN] = False
     st.session_state.pop(_DUE, None)
     st.session_state[_TRIAL_DRAWN] = False
+    st.session_state[_UPLOAD_DRAWN] = False
 
 
 def end_run() -> None:
@@ -326,6 +329,22 @@ def end_trial(row: RunRow | None, error: DashboardError | None) -> TrialNote:
 def drop_trial() -> None:
     """Forget the text and what became of it."""
     st.session_state.pop(_TRIAL, None)
+
+
+def note_upload(file_id: str) -> str:
+    """Remember which uploaded file this run draws; return the one before, if it is another."""
+    before: str = st.session_state.get(_UPLOAD, "")
+    st.session_state[_UPLOAD] = file_id
+    st.session_state[_UPLOAD_DRAWN] = True
+    return before if before != file_id else ""
+
+
+def take_left_upload() -> str:
+    """Return the uploaded file that this run did not draw any more, once; else an empty text."""
+    if st.session_state.get(_UPLOAD_DRAWN):
+        return ""
+    left: str = st.session_state.pop(_UPLOAD, "")
+    return left
 
 
 def go_to(page: str, **query: str) -> None:

@@ -5,28 +5,18 @@ from components.frame import page_header
 from components.import_form import about_the_file, file_fields, file_summary
 from components.messages import field_box
 from dashboard import live, runtime, session
-from dashboard.errors import InvalidInput
 from dashboard.navigation import page_file
-from dashboard.services.portable import MOST_BYTES, Draft
+from dashboard.services.portable import MOST_BYTES
 from dashboard.views import importing, ways_back
 
 current = runtime.current()
 who = current.identity()
 
 
-def read(content: bytes | str | None) -> tuple[tuple[Draft, ...], InvalidInput | None]:
-    """Return what the file holds, or why it cannot be read."""
-    if content is None:
-        return (), None
-    try:
-        return current.portable.read(content), None
-    except InvalidInput as exc:
-        return (), exc
-
-
 def forget() -> None:
     """Forget what was typed for the file that was there before."""
     session.renew_form(importing.FORM)
+    session.renew_form(importing.READ_FORM)
 
 
 page_header("Import connections", "From the file of an export. You fill in the secrets here.")
@@ -39,10 +29,13 @@ with left:
         most_mb=MOST_BYTES // 1_000_000,
         on_change=forget,
     )
-    drafts, problem = read(content)
-    if problem is not None:
-        with field_box("import_file", problem):
+    file_id, found = importing.read(content)
+    if found is None:
+        importing.follow_reading(file_id)
+    elif found.problem is not None:
+        with field_box("import_file", found.problem):
             pass
+drafts = found.drafts if found is not None else ()
 with right:
     if drafts:
         file_summary(len(drafts), sum(len(draft.slots) for draft in drafts))
@@ -51,17 +44,16 @@ with right:
 
 parts = importing.parts_of(drafts)
 if state.done is not None:
-    following = int(state.done.result) + 1
-    if following >= len(parts):
-        session.renew_form(importing.FILE_FORM)
+    if not state.done.result:
+        importing.drop(file_id)
         st.switch_page(page_file("connections"))
-    importing.go_on(following)
+    importing.go_on(int(state.done.result))
 if parts:
     existing = live.read(current.catalog.connections(who))
     rooms = live.read(current.catalog.workspaces(who))
     if existing.value is not None and rooms.value is not None:
         taken = frozenset(one.name for one in existing.value)
-        importing.fill_in(parts, state, taken=taken, rooms=rooms.value)
+        importing.fill_in(file_id, parts, state, taken=taken, rooms=rooms.value)
     elif (lost := existing.error or rooms.error) is not None:
         ways_back.show(lost, what="which names are free", key="import_connections")
     else:

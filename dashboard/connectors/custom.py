@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
@@ -16,10 +15,9 @@ from dashboard.connectors.formats.pieces import TableSink
 from dashboard.connectors.outbound import Outbound, Progress, Stage
 from dashboard.domain.connection import Description
 from dashboard.domain.detail_tree import Path
+from dashboard.domain.json_text import json_value
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import SecretDetails
-
-_LONGEST = 1_000_000
 
 
 class CustomDetails(BaseModel):
@@ -62,7 +60,7 @@ class CustomConnector:
         Raises
         ------
         InvalidInput
-            If it is not a JSON object; the message tells the line, never the text.
+            If it is not a JSON object; the message tells line and character, never the text.
         """
         given = values.get("details")
         details = _object_in(given) if isinstance(given, str) else given
@@ -79,6 +77,10 @@ class CustomConnector:
 
     def may_show(self, path: Path, value: object) -> bool:  # noqa: ARG002 - the protocol's parameters
         """Return False: all of it is secret."""
+        return False
+
+    def uses(self, path: Path) -> bool:  # noqa: ARG002 - the protocol's parameter
+        """Return False: nothing is read here."""
         return False
 
     def is_free(self, path: Path) -> bool:  # noqa: ARG002 - the protocol's parameter
@@ -119,23 +121,9 @@ class CustomConnector:
 
 
 def _object_in(text: str) -> object:
-    """Return what JSON `text` holds; errors are raised without it as their context."""
     if not text.strip():
         raise _invalid("Enter the details as a JSON object.")
-    if len(text) > _LONGEST:
-        raise _invalid("The details are longer than 1,000,000 characters.")
-    message = "The details are nested too deeply or hold a number that is too long."
-    try:
-        return json.loads(text, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        message = f"This is not JSON: look at line {error.lineno}, character {error.colno}."
-    except (RecursionError, ValueError):
-        pass
-    raise _invalid(message)
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
+    return json_value(text, field="details")
 
 
 def _invalid(message: str) -> InvalidInput:

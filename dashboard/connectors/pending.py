@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.connectors.address_finding import may_lead, stays, whole
 from dashboard.connectors.base import Connector
 from dashboard.domain.detail_tree import (
     Change,
@@ -84,7 +85,7 @@ def dropped_leaves(
     leaves, addresses
         Of the details before: `leaves_of` and `addresses_of`.
     """
-    moved = _moved_to(connector, changes) - _separate(addresses.values())
+    moved = _moved_to(connector, addresses, changes) - _separate(addresses.values())
     if not moved:
         return ()
     paths = frozenset(change.path for change in changes)
@@ -93,17 +94,39 @@ def dropped_leaves(
         for leaf in leaves
         if leaf.is_set
         and not _is_within(leaf.path, paths)
-        and leaf.path not in addresses
+        and not (leaf.path in addresses and stays(leaf.path, addresses[leaf.path]))
         and not connector.is_free(leaf.path)
     )
 
 
-def _moved_to(connector: Connector, changes: Sequence[Change]) -> frozenset[str]:
+def _moved_to(
+    connector: Connector, addresses: Mapping[Path, str], changes: Sequence[Change]
+) -> frozenset[str]:
+    """Return the addresses that `changes` write: what is one, and what takes the place of one."""
+    known = frozenset(_kind_of_place(path) for path in addresses)
+    above = frozenset(place[:end] for place in known for end in range(len(place) + 1))
     found: list[str] = []
     for change in changes:
-        if change.act is ChangeAct.REPLACE and change.value is not None:
-            found += addresses_of(connector, change.value.reveal(), change.path).values()
+        if change.act is not ChangeAct.REPLACE or change.value is None:
+            continue
+        for here, value in scalars_of(change.value.reveal(), change.path):
+            address = connector.address_in(here, value)
+            place = _kind_of_place(here)
+            takes_place = place in above or _is_within(place, known)
+            if address is None and takes_place and _is_text_or_number(value) and may_lead(here):
+                address = whole(str(value))
+            if address:
+                found.append(address)
     return _separate(found)
+
+
+def _kind_of_place(path: Path) -> Path:
+    """Return a path in which all places of a list are one: they mean the same."""
+    return tuple(0 if isinstance(key, int) else key for key in path)
+
+
+def _is_text_or_number(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _separate(addresses: Iterable[str]) -> frozenset[str]:

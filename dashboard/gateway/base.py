@@ -114,12 +114,44 @@ class PlatformGateway(Protocol):
         """
         ...
 
-    def link_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
-        """Link to a workspace; confirmed by that workspace's own list. Raises NotFound."""
+    def link_connection(
+        self, who: Identity, *, name: str, workspace_id: int, connection_id: str = ""
+    ) -> Connection:
+        """Link to a workspace; confirmed by that workspace's own list.
+
+        Parameters
+        ----------
+        connection_id
+            The one that is meant, where names may have changed hands. The platform links by id:
+            no other one is ever linked.
+
+        Raises
+        ------
+        NotFound
+            There is none of that name, or no such workspace.
+        Conflict
+            The one of that name has another id: nothing was written.
+        """
         ...
 
-    def unlink_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
-        """Take it out of a workspace; confirmed by that workspace's own list."""
+    def unlink_connection(
+        self, who: Identity, *, name: str, workspace_id: int, connection_id: str = ""
+    ) -> Connection:
+        """Take it out of a workspace; confirmed by that workspace's own list.
+
+        Parameters
+        ----------
+        connection_id
+            As for `link_connection`: no other one is ever unlinked.
+
+        Raises
+        ------
+        NotFound
+            There is none of that name.
+        Conflict
+            The one of that name has another id: nothing was written, or it took the name just
+            after the unlinking.
+        """
         ...
 
     def list_workspaces(self, who: Identity) -> tuple[Workspace, ...]:

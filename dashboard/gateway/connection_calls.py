@@ -70,12 +70,7 @@ def create(
 
 def delete(session: Session, name: str, connection_id: str) -> None:
     """Delete one and see that it is gone; not if another one has its name by now."""
-    wanted = get(session, name)
-    if connection_id and str(wanted.id()) != connection_id:
-        raise Conflict(
-            f'Another connection is called "{name}" by now. It was not deleted.',
-            hint="Open it and look at it before you delete it.",
-        )
+    wanted = _meant(session, name, connection_id, "deleted")
     wanted.delete_connection()
     refusal = session.wire.last
     still = find(session, name)
@@ -84,9 +79,11 @@ def delete(session: Session, name: str, connection_id: str) -> None:
         raise _not_done(status, f'The connection "{name}" was not deleted.')
 
 
-def link(session: Session, name: str, workspace_id: int, describe: Describe) -> Connection:
+def link(
+    session: Session, name: str, connection_id: str, workspace_id: int, describe: Describe
+) -> Connection:
     """Link one to a workspace; that workspace's own list has the last word."""
-    wanted = get(session, name)
+    wanted = _meant(session, name, connection_id, "linked")
     problem: DashboardError | None = None
     try:
         wanted.add_connection_to_workspace(workspace_id)
@@ -105,16 +102,46 @@ def link(session: Session, name: str, workspace_id: int, describe: Describe) -> 
     raise _not_done(status, f'The connection "{name}" was not linked to the workspace.')
 
 
-def unlink(session: Session, name: str, workspace_id: int, describe: Describe) -> Connection:
+def unlink(
+    session: Session, name: str, connection_id: str, workspace_id: int, describe: Describe
+) -> Connection:
     """Take one out of a workspace; that workspace's own list has the last word."""
-    wanted = get(session, name)
+    wanted = _meant(session, name, connection_id, "taken out of the workspace")
     wanted.remove_connection_from_workspace(workspace_id)
     refusal = session.wire.last
     linked = session.workspace(workspace_id).list_connections()
     if any(found.id() == wanted.id() for found in linked):
         status = refusal.status if refusal else None
         raise _not_done(status, f'The connection "{name}" was not taken out of the workspace.')
-    return translate.connection(get(session, name), describe)
+    now = get(session, name)
+    if now.id() != wanted.id():
+        raise _another(name, "It was left as it is.")
+    return translate.connection(now, describe)
+
+
+def _meant(session: Session, name: str, connection_id: str, done: str) -> SdkObject:
+    """Return the connection of that name, if it is the one that is meant.
+
+    What the SDK then sends for it carries its id (only deleting goes by name).
+
+    Parameters
+    ----------
+    connection_id
+        Empty where the name alone says which one is meant.
+    done
+        What is to be done with it, as in `deleted`.
+    """
+    found = get(session, name)
+    if connection_id and str(found.id()) != connection_id:
+        raise _another(name, f"It was not {done}.")
+    return found
+
+
+def _another(name: str, what: str) -> Conflict:
+    return Conflict(
+        f'Another connection is called "{name}" by now. {what}',
+        hint="Open it and look at it before you change anything.",
+    )
 
 
 def creating_connection(name: str) -> Doing:

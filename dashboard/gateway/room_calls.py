@@ -2,14 +2,18 @@
 
 The SDK asks Keycloak for each member one by one, takes the first person its look-up by address
 finds, and tells most refusals by the same text. Here members come in two requests, a person is
-added only if the address is theirs, and the members are read again before it is called done.
+looked for among all that the look-up finds and added only if the address is theirs, and the
+members are read again before it is called done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import httpx
 
 from dashboard.domain.workspace import NAME_RULE, Member, MemberRole, Workspace
 from dashboard.errors import (
@@ -20,7 +24,7 @@ from dashboard.errors import (
     NotFound,
 )
 from dashboard.gateway import translate
-from dashboard.gateway.clients import SdkObject, Session
+from dashboard.gateway.clients import Session
 from dashboard.gateway.sdk_errors import Doing
 from dashboard.gateway.sdk_errors import translate as translate_error
 
@@ -33,11 +37,16 @@ query DashboardMembersUntyped($id: bigint!) {
   workspace_by_pk(id: $id) { id created_by users { user_id } }
 }"""
 _PEOPLE_PATH = "/v1/api/users/query"
+_LOOK_UP_PATH = "/auth/admin/realms/master/users"
 _ADD_USER_PATH = "/workspaces/add_user"
+
+_PER_PAGE: Final = 100
+_MOST_PAGES: Final = 5
 
 _ROLES = {"OWNER": MemberRole.OWNER, "COLLABORATOR": MemberRole.COLLABORATOR}
 
 ADDING_MEMBER = Doing("add the person", field="email")
+_LOOKING_UP = Doing("look the person up", field="email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +133,36 @@ def _add(session: Session, workspace_id: int, person: _Person, role: MemberRole)
 
 def _person(session: Session, email: str) -> _Person:
     """Return the person whose address this is, whatever its case."""
-    found: SdkObject = None
+    first = 0
+    # Keycloak may search for a part of the address: whose it is may stand anywhere in the hits.
+    for _page in range(_MOST_PAGES):
+        hits = _look_up(session, email, first)
+        for hit in hits:
+            if str(hit.get("email")).casefold() == email.casefold():
+                return _Person(str(hit["id"]), str(hit["email"]))
+        if len(hits) < _PER_PAGE:
+            raise NotFound(
+                f"Nobody with the address {email} is known to the platform.",
+                hint="Ask the administrator to invite them first.",
+                field="email",
+            )
+        first += len(hits)
+    raise NotFound(
+        f"The address {email} could not be found for certain: too many people have one like it.",
+        hint="Check that it is the whole address, or ask the administrator to add them.",
+        field="email",
+    )
+
+
+def _look_up(session: Session, email: str, first: int) -> list[Mapping[str, Any]]:
+    """Return a page of the people whom the platform's look-up finds for an address."""
+    asked = urlencode({"email": email, "exact": "true", "first": first, "max": _PER_PAGE})
+    hits: list[Mapping[str, Any]] = []
     problem: DashboardError | None = None
     try:
-        found = session.client.get_user_by_email(email)
-    except Exception as exc:  # noqa: BLE001 - a refusal ends in a KeyError of the SDK
-        problem = translate_error(exc, session.wire, Doing("look the person up", field="email"))
+        hits = _people_in(session.http.get(f"{_LOOK_UP_PATH}?{asked}"))
+    except Exception as exc:  # noqa: BLE001 - refused or misshapen; the wire tells why
+        problem = translate_error(exc, session.wire, _LOOKING_UP)
     if isinstance(problem, AccessDenied):
         problem = AccessDenied(
             "Your account may not look people up by their address.",
@@ -138,14 +171,15 @@ def _person(session: Session, email: str) -> _Person:
         )
     if problem is not None:
         raise problem
-    # Keycloak may search for a part of the address; the SDK takes whoever comes first.
-    if found is None or str(found.email()).casefold() != email.casefold():
-        raise NotFound(
-            f"Nobody with the address {email} is known to the platform.",
-            hint="Ask the administrator to invite them first.",
-            field="email",
-        )
-    return _Person(str(found.id()), str(found.email()))
+    return hits
+
+
+def _people_in(answer: httpx.Response) -> list[Mapping[str, Any]]:
+    answer.raise_for_status()
+    hits: list[Mapping[str, Any]] = answer.json()
+    if not isinstance(hits, list) or not all(isinstance(hit, Mapping) for hit in hits):
+        raise TypeError("the answer is no list of people")
+    return hits
 
 
 def _refusal(error: DashboardError, session: Session) -> DashboardError:

@@ -291,20 +291,28 @@ class WallarooGateway:
             lambda session: connection_calls.delete(session, name, connection_id),
         )
 
-    def link_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
+    def link_connection(
+        self, who: Identity, *, name: str, workspace_id: int, connection_id: str = ""
+    ) -> Connection:
         """See `PlatformGateway`."""
         return self._write(
             who,
             Doing("link the connection", subject="such workspace"),
-            lambda session: connection_calls.link(session, name, workspace_id, self._describe),
+            lambda session: connection_calls.link(
+                session, name, connection_id, workspace_id, self._describe
+            ),
         )
 
-    def unlink_connection(self, who: Identity, *, name: str, workspace_id: int) -> Connection:
+    def unlink_connection(
+        self, who: Identity, *, name: str, workspace_id: int, connection_id: str = ""
+    ) -> Connection:
         """See `PlatformGateway`."""
         return self._write(
             who,
             Doing("take the connection out of the workspace", subject="such workspace"),
-            lambda session: connection_calls.unlink(session, name, workspace_id, self._describe),
+            lambda session: connection_calls.unlink(
+                session, name, connection_id, workspace_id, self._describe
+            ),
         )
 
     # Workspaces and models

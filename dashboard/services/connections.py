@@ -179,14 +179,8 @@ class Connections:
         DashboardError
             None of them could be made or taken away.
         """
-        unchanged: set[str] = set()
-
-        def change_one(change: LinkChange) -> None:
-            self._require_unchanged(who, change.connection, unchanged)
-            self._change_link(who, change)
-
         try:
-            tally = to_each(changes, change_one)
+            tally = to_each(changes, lambda change: self._change_link(who, change))
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
         if len(changes) == 1 and tally.done:
@@ -209,25 +203,12 @@ class Connections:
         name, id_ = change.connection.name, change.connection.connection_id
         room = change.room
         try:
-            call(who, name=name, workspace_id=room.workspace_id)
+            # With its id: by now, the name may stand for another one.
+            call(who, name=name, workspace_id=room.workspace_id, connection_id=id_)
         except DashboardError as exc:
             self._note(who, act, name=name, id_=id_, workspace=room.name, error=exc)
             raise
         self._note(who, act, name=name, id_=id_, workspace=room.name)
-
-    def _require_unchanged(self, who: Identity, seen: Connection, unchanged: set[str]) -> None:
-        """See, once for each, that a name still stands for the connection that was shown."""
-        if seen.connection_id in unchanged:
-            return
-        now_id = None
-        with contextlib.suppress(NotFound):
-            now_id = self._gateway().get_connection(who, seen.name).connection_id
-        if now_id != seen.connection_id:
-            raise Conflict(
-                f"{seen.name} was replaced or deleted meanwhile.",
-                hint="Look for it in the list of connections.",
-            )
-        unchanged.add(seen.connection_id)
 
     def delete(self, who: Identity, connection: Connection) -> Outcome:
         """Delete a connection, unless it is not the one that was shown.

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dashboard.connectors import registry
+from dashboard.domain.detail_tree import ValueKind
+from dashboard.domain.json_text import MOST_LEVELS, MOST_VALUES, fits
 from dashboard.errors import DashboardError, InvalidInput
 from dashboard.masking import Secret, SecretDetails
 from dashboard.services.portable_file import Draft
 from dashboard.services.slots import fields_with, filled, typed_value
+
+_TOO_MUCH: Final = (
+    f"With it the details are nested more than {MOST_LEVELS} levels deep, "
+    f"or hold more than {MOST_VALUES:,} values."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ def ready_of(
             values[slot.name] = (text, typed_value(slot, text))
         field = ""
         details = filled(draft.template.reveal(), values)
+        field = _field_too_much(place, draft, values) if not fits(details) else ""
+        _refuse_too_much(field)
         touched = tuple(details) if isinstance(details, Mapping) else ()
         registry.connector_for(draft.type).check(details, touched)
         return Ready(place, draft, name, Secret(details))
@@ -58,6 +67,22 @@ def ready_of(
         misfit = exc
     # Made anew outside of `except`, and without the suggestion: that holds what was typed.
     raise _misfit(misfit, field or _field_of(place, draft, misfit))
+
+
+def _refuse_too_much(field: str) -> None:
+    if field:
+        raise InvalidInput(_TOO_MUCH)
+
+
+def _field_too_much(place: int, draft: Draft, values: Mapping[str, tuple[str, Any]]) -> str:
+    """Return the field of the slot whose value is too much where it stands."""
+    empty = dict.fromkeys(values, ("", None))
+    for slot in draft.slots:
+        one = {**empty, slot.name: values[slot.name]}
+        has_more = slot.kind in (ValueKind.LIST, ValueKind.OBJECT)
+        if has_more and not fits(filled(draft.template.reveal(), one)):
+            return f"slot:{place}:{slot.name}"
+    return f"draft:{place}"
 
 
 def _misfit(error: InvalidInput, field: str) -> InvalidInput:

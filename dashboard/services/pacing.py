@@ -46,8 +46,8 @@ class PerMinute:
                 taken = self._taken.get(key, deque())
                 in_the_way = len(taken) + turns - most
                 if in_the_way > 0:
-                    freed_at = taken[in_the_way - 1] + _WINDOW_S
-                    return key, max(1, math.ceil(freed_at - now))
+                    age_s = now - taken[in_the_way - 1]
+                    return key, max(1, math.ceil(_WINDOW_S - age_s))
             for key, _most in limits:
                 self._taken.setdefault(key, deque()).extend([now] * turns)
         return None, 0

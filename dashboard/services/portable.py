@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from dashboard.connectors import registry
 from dashboard.domain.activity import Act
 from dashboard.domain.connection import Connection
+from dashboard.domain.detail_tree import label_of
 from dashboard.domain.identity import Identity
+from dashboard.domain.json_text import MOST_LEVELS, fits
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound, bare
 from dashboard.masking import Secret
@@ -21,6 +27,7 @@ from dashboard.services.connections import Connections, LinkChange, NewConnectio
 from dashboard.services.import_plan import Ready, ready_of
 from dashboard.services.jobs import Outcome
 from dashboard.services.portable_file import (
+    FEWER,
     MOST_BYTES,
     MOST_CONNECTIONS,
     Draft,
@@ -29,15 +36,26 @@ from dashboard.services.portable_file import (
     text_of,
     written,
 )
+from dashboard.services.shelf import Shelf
 from dashboard.services.slots import Slot, with_slots
 
-__all__ = ["MOST_BYTES", "MOST_CONNECTIONS", "Draft", "Portable", "Slot"]
+__all__ = ["MOST_BYTES", "MOST_CONNECTIONS", "Draft", "Portable", "ReadFile", "Slot"]
 
 #: Names told in one sentence.
 _MOST_NAMES: Final = 8
 #: Names of details in one entry of the activity log.
 _MOST_FIELDS: Final = 40
-_FEWER_HINT: Final = "Choose fewer connections and export the others into a second file."
+_READ_KEPT_S: Final = 900.0
+#: Files of all people that are kept at once, each of at most 5 MB.
+_MOST_READ: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """What an uploaded file holds, or why it cannot be read."""
+
+    drafts: tuple[Draft, ...] = ()
+    problem: DashboardError | None = None
 
 
 class Portable:
@@ -57,6 +75,8 @@ class Portable:
         self._now = now
         self._lock = threading.Lock()
         self._progress: dict[tuple[str, str], tuple[int, int]] = {}
+        self._salt = secrets.token_bytes(32)
+        self._files: Shelf[ReadFile] = Shelf(kept_s=_READ_KEPT_S, most=_MOST_READ)
 
     def export(self, who: Identity, connections: Sequence[Connection], mark: str = "") -> Outcome:
         """Write connections as JSON text; the outcome's `result` is that text, without secrets.
@@ -69,7 +89,7 @@ class Portable:
         Raises
         ------
         InvalidInput
-            There are none, or more than one file takes.
+            There are none, or more than an import takes from one file.
         NotFound
             All of them were deleted meanwhile.
         """
@@ -79,7 +99,7 @@ class Portable:
             raise InvalidInput(
                 f"One file holds at most {MOST_CONNECTIONS:,} connections; these are "
                 f"{len(connections):,}.",
-                hint=_FEWER_HINT,
+                hint=FEWER,
             )
         exported: list[Exported] = []
         gone: list[str] = []
@@ -94,15 +114,44 @@ class Portable:
         if not exported:
             raise NotFound("They were deleted meanwhile: there is nothing to export.")
         text = written(exported, at=self._now())
-        if len(text.encode()) > MOST_BYTES:
-            raise InvalidInput("The file would be larger than 5 MB.", hint=_FEWER_HINT)
-        self._note(who, exported)
+        self._tell_log(who, exported)
         told = _told_export(exported, gone, {one.connection_id for one in connections})
         return Outcome(told, result=text)
 
-    def read(self, content: str | bytes) -> tuple[Draft, ...]:
-        """Read an export, as text or as an uploaded file. Raises InvalidInput (field `file`)."""
-        return drafts_in(content if isinstance(content, str) else text_of(content))
+    def file_id(self, who: Identity, content: str | bytes) -> str:
+        """Return the id of a file for this person: the same for the same content, unguessable."""
+        held = content.encode(errors="surrogatepass") if isinstance(content, str) else content
+        return hmac.new(self._salt, who.key.encode() + b"\0" + held, hashlib.sha256).hexdigest()
+
+    def read(self, who: Identity, content: str | bytes, file_id: str) -> Outcome:
+        """Read an export, as text or as an uploaded file; `found` gives what it holds.
+
+        It is kept until `drop`, for 15 minutes at most. `progress` goes by the file's id.
+        """
+        problem = None
+        drafts: tuple[Draft, ...] = ()
+        with self._counting(who, file_id, 0):
+            try:
+                text = content if isinstance(content, str) else text_of(content)
+                drafts = drafts_in(
+                    text, on_progress=lambda done, most: self._note(who, file_id, (done, most))
+                )
+            except InvalidInput as exc:
+                problem = bare(exc)
+        self._files.put(who, ReadFile(drafts, problem), thing_id=file_id)
+        return Outcome("")
+
+    def found(self, who: Identity, file_id: str) -> ReadFile | None:
+        """Return what a file holds that this person had read; None if that is not kept."""
+        return self._files.find(who, file_id)
+
+    def drop(self, who: Identity, file_id: str) -> None:
+        """Keep what was read of a file no longer."""
+        self._files.take(who, file_id)
+
+    def close(self) -> None:
+        """Drop every file that was read."""
+        self._files.clear()
 
     def import_(
         self,
@@ -159,7 +208,13 @@ class Portable:
         return Outcome(f"{told} {self._link(who, ids, rooms)}".strip() if link else told)
 
     def progress(self, who: Identity, mark: str) -> tuple[int, int] | None:
-        """Return how many of how many are done while an export or import runs, else None."""
+        """Return how many of how many are done, else None.
+
+        Parameters
+        ----------
+        mark
+            That of the export or import, or the id of a file that is read.
+        """
         with self._lock:
             return self._progress.get((who.key, mark))
 
@@ -171,9 +226,9 @@ class Portable:
         template, slots = with_slots(
             details.reveal(), name=found.name, may_show=connector.may_show, taken=taken
         )
-        return Exported(found, template, slots)
+        return Exported(found, template, slots, _too_much(details.reveal()))
 
-    def _note(self, who: Identity, exported: Sequence[Exported]) -> None:
+    def _tell_log(self, who: Identity, exported: Sequence[Exported]) -> None:
         for one in exported:
             labels = [slot.label for slot in one.slots]
             if len(labels) > _MOST_FIELDS:
@@ -235,20 +290,32 @@ class Portable:
 
     @contextmanager
     def _counting(self, who: Identity, mark: str, most: int) -> Iterator[Callable[[], None]]:
-        key = (who.key, mark)
+        done = 0
 
         def step() -> None:
-            with self._lock:
-                done, _most = self._progress.get(key, (0, most))
-                self._progress[key] = (done + 1, most)
+            nonlocal done
+            done += 1
+            self._note(who, mark, (done, most))
 
-        with self._lock:
-            self._progress[key] = (0, most)
+        self._note(who, mark, (0, most))
         try:
             yield step
         finally:
             with self._lock:
-                self._progress.pop(key, None)
+                self._progress.pop((who.key, mark), None)
+
+    def _note(self, who: Identity, mark: str, progress: tuple[int, int]) -> None:
+        with self._lock:
+            self._progress[who.key, mark] = progress
+
+
+def _too_much(details: object) -> tuple[str, ...]:
+    """Return the labels of the upper places that hold more than an import takes."""
+    if fits(details):
+        return ()
+    inner = details.items() if isinstance(details, Mapping) else ()
+    found = [label_of((key,)) for key, each in inner if not fits(each, levels=MOST_LEVELS - 1)]
+    return tuple(found) or (label_of(()),)
 
 
 def _stopped(
@@ -281,6 +348,9 @@ def _told_export(exported: Sequence[Exported], gone: Sequence[str], shown_ids: s
     changed = [one for one in exported if one.connection.connection_id not in shown_ids]
     if changed:
         told += f" Replaced meanwhile, and exported as now: {_list(_names(changed))}."
+    much = [f"{one.connection.name} ({label})" for one in exported for label in one.too_much]
+    if much:
+        told += f" Too deep or too large to be imported again: {_list(much)}."
     if gone:
         told += f" Deleted meanwhile, so not in the file: {_list(gone)}."
     return told

@@ -6,30 +6,32 @@ Reading is strict and bounded, and no error quotes the file: somebody may have p
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from dashboard.domain.connection import Connection
 from dashboard.domain.detail_tree import ValueKind
+from dashboard.domain.json_text import MOST_LEVELS, MOST_VALUES, Limits, fits, json_value
 from dashboard.errors import InvalidInput
 from dashboard.masking import Secret
-from dashboard.services.slots import Slot, host_of, labels_in, values_in_clear
+from dashboard.services.slots import Slot, host_of, surveyed
 
 FORMAT: Final = "wallaroo-dashboard-connections"
 VERSION: Final = 1
 MOST_BYTES: Final = 5_000_000
 MOST_CONNECTIONS: Final = 1_000
 _MOST_SLOTS: Final = 300
-_DEEPEST: Final = 100
 _LONGEST_NAME: Final = 1_024
 #: What is not shown as it is in an editor, or ends a line there, is written as an escape.
 _ODD: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_HALF_CHARACTER: Final = re.compile(r"[\ud800-\udfff]")
+FEWER: Final = "Choose fewer connections and export the others into a second file."
 _ASK_ANEW: Final = "Export the connections again, or ask whoever gave you the file."
+_FLATTER: Final = "Leave that connection out of the file, or make its details flatter."
+#: Larger than what is typed. Deeper too: which connection is too deep is told after the parsing.
+_LIMITS: Final = Limits(characters=MOST_BYTES, levels=2 * MOST_LEVELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,41 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One connection as it goes into the file; `template` holds no secret any more."""
+    """One connection as it goes into the file; `template` holds no secret any more.
+
+    Parameters
+    ----------
+    too_much
+        Labels of the details that are deeper, or of more values, than an import takes.
+    """
 
     connection: Connection
     template: Any  # any JSON value
     slots: tuple[Slot, ...]
+    too_much: tuple[str, ...] = ()
 
 
 def written(exported: Sequence[Exported], *, at: datetime) -> str:
-    """Return the text of the file."""
+    """Return the text of the file.
+
+    Raises
+    ------
+    InvalidInput
+        There is more in it than an import reads.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
         "exported_at": at.isoformat(timespec="seconds"),
         "connections": [_entry(one) for one in exported],
     }
+    if not fits(content, levels=_LIMITS.levels):
+        raise InvalidInput(f"The file would hold more than {MOST_VALUES:,} values.", hint=FEWER)
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    return _ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+    text = _ODD.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
+    if len(text.encode()) > MOST_BYTES:
+        raise InvalidInput("The file would be larger than 5 MB.", hint=FEWER)
+    return text
 
 
 def _entry(one: Exported) -> dict[str, Any]:
@@ -105,10 +125,17 @@ def text_of(content: bytes) -> str:
     _refuse("The file is not text in UTF-8.", "Choose the JSON file that the export made.")
 
 
-def drafts_in(text: str) -> tuple[Draft, ...]:
+def drafts_in(
+    text: str, *, on_progress: Callable[[int, int], None] = lambda _done, _most: None
+) -> tuple[Draft, ...]:
     """Return the connections in a file's text.
 
     An export of this product, one connection as `{"name", "type", "details"}`, or a list of these.
+
+    Parameters
+    ----------
+    on_progress
+        Called with how many of how many connections are read.
 
     Raises
     ------
@@ -123,75 +150,24 @@ def drafts_in(text: str) -> tuple[Draft, ...]:
             f"The file holds {len(entries):,} connections; 1,000 are the most.",
             "Split it into several files.",
         )
-    drafts = tuple(_draft(entry, number) for number, entry in enumerate(entries, start=1))
+    drafts = []
+    for number, entry in enumerate(entries, start=1):
+        drafts.append(_draft(entry, number))
+        on_progress(number, len(entries))
     _refuse_double([draft.name for draft in drafts])
-    return drafts
+    return tuple(drafts)
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    if len(text.encode(errors="replace")) > MOST_BYTES:
+    if len(text) > MOST_BYTES or len(text.encode(errors="replace")) > MOST_BYTES:
         _refuse("This is larger than 5 MB.", "Export fewer connections at once.")
     if not text.strip():
         _refuse("There is nothing in it.", "Choose a file, or paste its text.")
-    hint = "Choose the JSON file that the export made."
     try:
-        content = json.loads(
-            text.removeprefix("\ufeff"),
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            object_pairs_hook=_without_doubles,
-        )
-    except json.JSONDecodeError as error:
-        message = f"This is not JSON: look at line {error.lineno}, character {error.colno}."
-    except _DoubleKeyError:
-        message = "A group in it has two values of the same name, so that one would be lost."
-        hint = "Give one of them another name, or take it out."
-    except (RecursionError, ValueError):
-        message = "It is nested too deeply, or holds a number that cannot be kept."
-    else:
-        _check_texts(content)
-        return content
-    # Raised outside of `except`: the parser's error holds the text and would hang on ours.
-    _refuse(message, hint)
-
-
-class _DoubleKeyError(ValueError):
-    """A JSON object names a key twice."""
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    group = dict(pairs)
-    if len(group) != len(pairs):
-        raise _DoubleKeyError
-    return group
-
-
-def _no_constant(_name: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError("too large")
-    return number
-
-
-def _check_texts(content: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Refuse what could not be drawn or sent on: too deep, or texts with half a character."""
-    waiting = [(content, 0)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > _DEEPEST:
-            _refuse("It is nested too deeply.", _ASK_ANEW)
-        inner: list[Any] = []
-        if isinstance(value, dict):
-            inner = [*value, *value.values()]
-        elif isinstance(value, list):
-            inner = value
-        elif isinstance(value, str) and _HALF_CHARACTER.search(value):
-            _refuse("A text in it holds half a character.", _ASK_ANEW)
-        waiting.extend((each, depth + 1) for each in inner)
+        return json_value(text.removeprefix("\ufeff"), limits=_LIMITS)
+    except InvalidInput as error:
+        message = error.message
+    _refuse(message, "Correct it there, or choose the JSON file that the export made.")
 
 
 def _entries(content: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
@@ -223,7 +199,10 @@ def _draft(entry: Any, number: int) -> Draft:  # noqa: ANN401 - any JSON value
         _refuse(f"{where} has no details.", "It needs a name, a type and details.")
     name, kind = (_short_text(entry.get(key), f"{where}: its {key}") for key in ("name", "type"))
     template = entry["details"]
-    labels = labels_in(template)
+    survey = surveyed(template)
+    if survey.levels > MOST_LEVELS:
+        _refuse(f"{where}: its details are nested more than {MOST_LEVELS} levels deep.", _FLATTER)
+    labels = survey.labels
     if len(labels) > _MOST_SLOTS:
         _refuse(f"{where} has more than {_MOST_SLOTS} slots.", "Put its values in there.")
     declared = entry.get("slots", {})
@@ -233,11 +212,11 @@ def _draft(entry: Any, number: int) -> Draft:  # noqa: ANN401 - any JSON value
     return Draft(
         name=name,
         type=kind,
-        template=Secret(template),
+        template=Secret.unregistered(template),
         slots=tuple(_slot(one, declared.get(one), labels[one], where) for one in labels),
         workspaces=tuple(_short_text(room, f"{where}: a workspace's name") for room in rooms),
-        host=host_of(kind, template),
-        values=values_in_clear(template),
+        host=host_of(kind, template, labels),
+        values=survey.values,
     )
 
 

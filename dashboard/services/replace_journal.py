@@ -39,6 +39,18 @@ class ReplaceJournal:
         """Return this person's replaces that are not over, and the newest receipts."""
         return self._records.of(who.user_id, self._now(), receipts=_RECEIPTS)
 
+    def successor(self, who: Identity, connection_id: str) -> str:
+        """Return what this person's own edits have put in a connection's place; empty if nothing.
+
+        Chains are followed to their end.
+        """
+        followers = self._records.followers(who.user_id)
+        last, seen = connection_id, {connection_id}
+        while (following := followers.get(last, "")) and following not in seen:
+            seen.add(following)
+            last = following
+        return last if last != connection_id else ""
+
     def refuse_second(self, who: Identity, name: str) -> None:
         """Raise Conflict if a replace of this name is under way, or unfinished by this person."""
         if self._records.is_running(name, self._now()):

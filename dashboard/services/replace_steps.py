@@ -233,10 +233,11 @@ class Steps:
         for room in rooms:
             self._keep_hold()
             now = self._gateway.unlink_connection(
-                self._who, name=present.name, workspace_id=room.workspace_id
+                self._who,
+                name=present.name,
+                workspace_id=room.workspace_id,
+                connection_id=present.connection_id,
             )
-            if now.connection_id != present.connection_id:
-                raise words.changed_meanwhile(present.name)
             left = now.workspace_names
         if left:
             raise Conflict(f"{present.name} was linked to {left[0]} meanwhile.")
@@ -247,12 +248,12 @@ class Steps:
     def _link(self, made: Connection) -> None:
         for room in self._missing_rooms(made):
             self._keep_hold()
-            name, room_id = made.name, room.workspace_id
-            linked = self._gateway.link_connection(self._who, name=name, workspace_id=room_id)
-            if linked.connection_id != made.connection_id:
-                # The platform links by name, and the name has changed hands: undo it.
-                self._gateway.unlink_connection(self._who, name=name, workspace_id=room_id)
-                raise words.changed_meanwhile(made.name)
+            self._gateway.link_connection(
+                self._who,
+                name=made.name,
+                workspace_id=room.workspace_id,
+                connection_id=made.connection_id,
+            )
 
     def _missing_rooms(self, made: Connection) -> list[Room]:
         """Return the rooms it is not linked to: by names first, by their own lists in doubt."""

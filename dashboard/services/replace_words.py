@@ -112,6 +112,24 @@ def changed_meanwhile(name: str) -> Conflict:
     )
 
 
+def gone(name: str) -> Conflict:
+    """Return the error for looking at a connection that is not there any more."""
+    return Conflict(
+        f"{name} does not exist any more.",
+        title="It is gone",
+        hint="Look for it in the list of connections.",
+    )
+
+
+def another_by_now(name: str) -> Conflict:
+    """Return the error for looking at a connection whose name stands for another one by now."""
+    return Conflict(
+        f"Another connection is called {name} by now.",
+        title="It was replaced",
+        hint="Open that one from the list of connections.",
+    )
+
+
 def not_finished_before(name: str) -> Conflict:
     """Return the error for a connection with an unfinished replace of the same person."""
     return Conflict(

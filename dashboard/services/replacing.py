@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from dashboard.connectors import registry
 from dashboard.connectors.base import TestResult
@@ -22,7 +22,7 @@ from dashboard.connectors.pending import (
     dropped_leaves,
     pending_details,
 )
-from dashboard.domain.activity import Act, ActResult
+from dashboard.domain.activity import Act
 from dashboard.domain.connection import Connection
 from dashboard.domain.detail_tree import (
     Change,
@@ -31,13 +31,11 @@ from dashboard.domain.detail_tree import (
     is_same,
     label_of,
     leaves_of,
-    value_at,
 )
 from dashboard.domain.identity import Identity
 from dashboard.domain.replacement import Replacement, ReplaceState
-from dashboard.errors import DashboardError, InvalidInput, NotFound
+from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound
 from dashboard.masking import Secret
-from dashboard.services import catalog
 from dashboard.services import replace_words as words
 from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
@@ -51,15 +49,12 @@ from dashboard.services.replace_steps import (
     Holder,
     Stand,
     Steps,
-    is_original,
     linked_rooms,
 )
+from dashboard.services.resuming import OUTLINE, Resuming, kept_paths
 
 if TYPE_CHECKING:
     from dashboard.store.database import Store
-
-OUTLINE = "outline"
-REPLACEMENTS = "replacements"
 
 _LONGEST_NAME: Final = 200
 
@@ -82,7 +77,7 @@ class Outline:
     addresses: Mapping[Path, Secret[str]]
 
 
-class Replacing:
+class Replacing(Resuming):
     """The use cases of editing. Methods block on the platform: run them as jobs."""
 
     def __init__(  # noqa: PLR0913 - what it works with, by keyword
@@ -96,24 +91,24 @@ class Replacing:
         activity: ActivityLog,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._gateway = gateway
-        self._journal = ReplaceJournal(store, now)
-        self._reads = reads
+        journal = ReplaceJournal(store, now)
+        super().__init__(gateway, journal, reads=reads, checks=checks, activity=activity)
         self._tests = tests
-        self._checks = checks
-        self._activity = activity
         self._now = now
 
     # -- what an editor is shown
 
     def outline(self, who: Identity, connection: Connection) -> Query[Outline]:
-        """Return the leaves of a connection's details; `Conflict` if it was replaced meanwhile."""
+        """Return the leaves of a connection's details; `Conflict` if another one has its name.
+
+        Whether this very person replaced it, `successor` knows.
+        """
         return Query(
             (who.key, OUTLINE, connection.connection_id), lambda: self._outline(who, connection)
         )
 
     def _outline(self, who: Identity, connection: Connection) -> Outline:
-        held = self._read(who, connection)
+        held = self._read(who, connection, absent=words.gone, another=words.another_by_now)
         leaves = leaves_of(held.details)
         times = self._checks.set_times(held.connection, [leaf.path for leaf in leaves])
         addresses = addresses_of(registry.connector_for(held.connection.type), held.details)
@@ -128,10 +123,6 @@ class Replacing:
         connector = registry.connector_for(outline.connection.type)
         addresses = {path: secret.reveal() for path, secret in outline.addresses.items()}
         return dropped_leaves(connector, outline.leaves, addresses, changes)
-
-    def replacements(self, who: Identity) -> Query[tuple[Replacement, ...]]:
-        """Return this person's replaces that are running or unfinished, and the newest receipts."""
-        return Query((who.key, REPLACEMENTS), lambda: self._journal.of(who))
 
     # -- replacing
 
@@ -168,7 +159,12 @@ class Replacing:
             return _unchanged(connection)
         try:
             self._journal.refuse_second(who, connection.name)
-            before = self._read(who, connection)
+            before = self._read(
+                who,
+                connection,
+                absent=words.deleted_meanwhile,
+                another=words.changed_meanwhile,
+            )
             connector = registry.connector_for(before.connection.type)
             pending = pending_details(connector, before.details, changes)
             connector.check(pending.details, pending.touched)
@@ -185,16 +181,24 @@ class Replacing:
         finally:
             self._invalidate(who)
 
-    def _read(self, who: Identity, connection: Connection) -> Held:
+    def _read(
+        self,
+        who: Identity,
+        connection: Connection,
+        *,
+        absent: Callable[[str], Conflict],
+        another: Callable[[str], Conflict],
+    ) -> Held:
+        """Return what the editor saw; the error of `absent` or `another` if it is not there."""
         found: Held | None = None
         with suppress(NotFound):
             present, details = self._gateway().read_details(who, connection.name)
             found = Held(present, details.reveal())
         if found is None:
-            raise words.deleted_meanwhile(connection.name)
+            raise absent(connection.name)
         seen = (connection.connection_id, connection.created_at)
         if (found.connection.connection_id, found.connection.created_at) != seen:
-            raise words.changed_meanwhile(connection.name)
+            raise another(connection.name)
         return found
 
     def _test(
@@ -222,7 +226,7 @@ class Replacing:
             except DashboardError as exc:
                 self._give_up(steps, exc)
             made = self._to_new(steps, stand)
-        kept = _kept(before.details, pending.details)
+        kept = kept_paths(before.details, pending.details)
         self._checks.replaced(before.connection, made, kept, result)
         self._note(who, Act.EDITED, made, steps.record.fields)
         told = words.done(made.name, before.details, changes, pending.dropped)
@@ -290,171 +294,6 @@ class Replacing:
         self._journal.stop(steps, cause.message)
         return words.unfinished(steps.record, cause)
 
-    # -- what was left unfinished
-
-    def finish(self, who: Identity, replacement_id: str) -> Outcome:
-        """Bring an unfinished replace to its end: the new details under the name, all links.
-
-        Where the new details are gone and the old ones stand there, these stay; the outcome says
-        so.
-
-        Raises
-        ------
-        NotFound
-            It is unknown or somebody else's.
-        Conflict
-            Somebody carries it at this moment, the name is taken, or the new details are gone.
-        """
-        return self._resume(who, replacement_id, ReplaceState.NEW)
-
-    def restore(self, who: Identity, replacement_id: str) -> Outcome:
-        """Take an unfinished replace back: the old details under the name, all links.
-
-        Where the old details are gone and the new ones stand there, these stay; the outcome says
-        so.
-
-        Raises
-        ------
-        NotFound
-            It is unknown or somebody else's.
-        Conflict
-            Somebody carries it at this moment, the name is taken, or the old details are gone.
-        """
-        return self._resume(who, replacement_id, ReplaceState.OLD)
-
-    def leave(self, who: Identity, replacement_id: str) -> Outcome:
-        """Close an unfinished replace as it is; the two temporary copies are deleted.
-
-        Raises
-        ------
-        NotFound
-            It is unknown or somebody else's.
-        Conflict
-            Somebody carries it at this moment, or the copies are all that is left of the details.
-        """
-        return self._resume(who, replacement_id, ReplaceState.LEFT)
-
-    def _resume(self, who: Identity, replacement_id: str, target: ReplaceState) -> Outcome:
-        record = self._journal.find(who, replacement_id)
-        if record.state.is_over:
-            return Outcome(f"The change of {record.connection_name} is over already.")
-        try:
-            with self._journal.resumed(self._gateway(), who, record) as steps:
-                return self._moved_on(who, steps, target, record.reason)
-        finally:
-            self._invalidate(who)
-
-    def _moved_on(self, who: Identity, steps: Steps, target: ReplaceState, why: str) -> Outcome:
-        try:
-            if target is ReplaceState.LEFT:
-                return self._left(who, steps)
-            return self._brought(who, steps, target)
-        except DashboardError as exc:
-            # A refusal to leave it says nothing about why it is unfinished.
-            self._journal.stop(steps, why if target is ReplaceState.LEFT else exc.message)
-            act = Act.RESTORED if target is ReplaceState.OLD else Act.EDITED
-            record = steps.record
-            self._note(who, act, _named(record), record.fields, exc, unfinished=True)
-            raise
-
-    def _brought(self, who: Identity, steps: Steps, target: ReplaceState) -> Outcome:
-        record, stand = steps.record, steps.look()
-        name = record.connection_name
-        is_untouched = target is record.settled is ReplaceState.OLD
-        if is_untouched and stand.holder is Holder.FOREIGN:
-            # The replace itself has changed nothing: somebody else has, and is left alone.
-            steps.discard_copies()
-            self._journal.close(steps, ReplaceState.OLD)
-            return Outcome(f"{name} was changed by somebody else. It is left as it is.")
-        aim = stand.reachable(target)
-        made = steps.converge(aim, stand)
-        if record.settled is not aim:
-            self._carry_over(record, stand, made, aim)
-        self._journal.close(steps, aim)
-        act = Act.EDITED if aim is ReplaceState.NEW else Act.RESTORED
-        self._note(who, act, made, record.fields)
-        return Outcome(words.brought(name, target, aim), result=made.connection_id)
-
-    def _left(self, who: Identity, steps: Steps) -> Outcome:
-        stand = steps.look()
-        name = steps.record.connection_name
-        if stand.has_copies and not stand.holder.is_ours:
-            raise words.only_copies_left(name)
-        steps.discard_copies()
-        self._journal.close(steps, ReplaceState.LEFT)
-        told = f"{name} is left as it is."
-        record = steps.record
-        self._activity.note(
-            who,
-            Act.EDITED,
-            result=ActResult.UNFINISHED,
-            connection_id=record.new_id or record.old_id,
-            connection_name=name,
-            fields=record.fields,
-            note=told,
-        )
-        return Outcome(told)
-
-    def _carry_over(
-        self, record: Replacement, stand: Stand, made: Connection, aim: ReplaceState
-    ) -> None:
-        """Tell the checks which connection took the old one's place."""
-        if is_original(made, record):
-            return
-        copy = stand.copy_for(aim)
-        kept: Sequence[Path] = ()
-        if copy is not None and stand.old_copy is not None:
-            kept = _kept(stand.old_copy.details, copy.details)
-        self._checks.replaced(_named(record), made, kept, None)
-
-    # -- inner
-
-    def _note(
-        self,
-        who: Identity,
-        act: Act,
-        connection: Connection,
-        fields: Sequence[str],
-        error: DashboardError | None = None,
-        *,
-        unfinished: bool = False,
-    ) -> None:
-        result = ActResult.DONE if error is None else ActResult.FAILED
-        if unfinished or isinstance(error, words.Unfinished):
-            result = ActResult.UNFINISHED
-        self._activity.note(
-            who,
-            act,
-            result=result,
-            connection_id=connection.connection_id,
-            connection_name=connection.name,
-            fields=fields,
-            note=error.message if error is not None else "",
-        )
-
-    def _invalidate(self, who: Identity) -> None:
-        for listed in (catalog.CONNECTIONS, OUTLINE, REPLACEMENTS):
-            self._reads.invalidate(who.key, listed)
-
 
 def _unchanged(connection: Connection) -> Outcome:
     return Outcome("Nothing was changed.", result=connection.connection_id)
-
-
-def _named(record: Replacement) -> Connection:
-    """Return the old connection as far as the journal knows it."""
-    return Connection(
-        record.old_id, record.connection_name, record.connection_type, record.old_created_at
-    )
-
-
-def _kept(before: Any, after: Any) -> tuple[Path, ...]:  # noqa: ANN401 - any JSON values
-    """Return the paths of the leaves of `after` that are the same in `before`."""
-    return tuple(leaf.path for leaf in leaves_of(after) if _is_kept(before, after, leaf.path))
-
-
-def _is_kept(before: Any, after: Any, path: Path) -> bool:  # noqa: ANN401 - any JSON values
-    try:
-        return is_same(value_at(before, path), value_at(after, path))
-    except KeyError:
-        return False

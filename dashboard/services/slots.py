@@ -7,18 +7,19 @@ variable, and never a slot inside a typed value. Pure functions without I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dashboard.connectors import registry
-from dashboard.domain.detail_tree import Leaf, Path, ValueKind, leaves_of, value_at
+from dashboard.domain.detail_tree import Leaf, Path, ValueKind, label_of, leaves_of, value_at
 from dashboard.domain.json_text import json_value
 from dashboard.errors import InvalidInput
 
 _SLOT: Final = re.compile(r"\$\{SECRET:([^{}]{1,2000})\}")
 _BRACES: Final = str.maketrans("{}", "()")
 _LONGEST_NAME: Final = 400
+_LABEL_LEVELS: Final = 8
 _TRUTHS: Final = {"true": True, "false": False}
 #: Stands in for what is not typed yet, to see which parts of an address it would reach.
 _PLACEHOLDER: Final = "slot-without-value"
@@ -111,11 +112,43 @@ def slots_in(template: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON value
     return tuple(dict.fromkeys(found))
 
 
-def values_in_clear(template: Any) -> int:  # noqa: ANN401 - any JSON value
-    """Return how many values of `template` are set and hold no slot."""
-    return sum(
-        leaf.is_set and not slots_in(value_at(template, leaf.path)) for leaf in leaves_of(template)
-    )
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one way through a template finds.
+
+    Parameters
+    ----------
+    labels
+        Where each slot stands first, such as `auth.token`, by the slot's name, in their order.
+    values
+        How many values are set and hold no slot.
+    levels
+        Groups and lists inside one another.
+    """
+
+    labels: dict[str, str]
+    values: int
+    levels: int
+
+
+def surveyed(template: Any) -> Survey:  # noqa: ANN401 - any JSON value
+    """Look at all of a template once."""
+    labels: dict[str, str] = {}
+    values = levels = 0
+    waiting: list[tuple[Any, Path, int]] = [(template, (), 1)]
+    while waiting:
+        here, path, level = waiting.pop()
+        if isinstance(here, Mapping | list):
+            levels = max(levels, level)
+            pairs = here.items() if isinstance(here, Mapping) else enumerate(here)
+            # A label tells the upper levels only.
+            inner = [(each, (*path[: _LABEL_LEVELS - 1], key), level + 1) for key, each in pairs]
+            waiting.extend(reversed(inner))
+        elif isinstance(here, str) and (names := slots_in(here)):
+            labels |= {name: label_of(path) for name in names if name not in labels}
+        else:
+            values += here is not None and here != ""
+    return Survey(labels, values, levels)
 
 
 def fields_with(template: Any, name: str) -> tuple[str, ...]:  # noqa: ANN401 - any JSON value
@@ -174,21 +207,23 @@ def filled(template: Any, values: Mapping[str, tuple[str, Any]]) -> Any:  # noqa
     return _SLOT.sub(lambda match: values[match[1]][0], template)
 
 
-def host_of(connection_type: str, template: Any) -> str | None:  # noqa: ANN401 - any JSON value
-    """Return the host the details will be sent to, where no slot has a say in it."""
-    names = slots_in(template)
-    tried = filled(template, dict.fromkeys(names, (_PLACEHOLDER, _PLACEHOLDER)))
-    host = registry.describe(connection_type, tried).host
+def host_of(
+    connection_type: str,
+    template: Any,  # noqa: ANN401 - any JSON value
+    names: Collection[str],
+) -> str | None:
+    """Return the host the details will be sent to, where no slot has a say in it.
+
+    Parameters
+    ----------
+    names
+        Of the template's slots.
+    """
+    if not registry.can_fetch(connection_type):
+        return None
+    values = dict.fromkeys(names, (_PLACEHOLDER, _PLACEHOLDER))
+    host = registry.describe(connection_type, filled(template, values) if names else template).host
     return None if host is None or _PLACEHOLDER in host else host
-
-
-def labels_in(template: Any) -> dict[str, str]:  # noqa: ANN401 - any JSON value
-    """Return where each slot stands first, such as `auth.token`, by the slot's name."""
-    labels: dict[str, str] = {}
-    for leaf in leaves_of(template):
-        for name in slots_in(value_at(template, leaf.path)):
-            labels.setdefault(name, leaf.label)
-    return labels
 
 
 def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

@@ -80,6 +80,21 @@ class ReplacementRecords:
         found = [self._record(one, now) for one in (*open_ones, *over)]
         return tuple(sorted(found, key=lambda record: record.begun_at, reverse=True))
 
+    def followers(self, owner_id: str) -> dict[str, str]:
+        """Return what a person's replaces have put in the place of what, by ids.
+
+        Only what stood there for sure, or was the end of it: not what is half done.
+        """
+        columns = REPLACEMENTS.c
+        wanted = (
+            select(columns.old_id, columns.new_id)
+            .where(columns.owner_id == json.dumps(owner_id), columns.new_id != "")
+            .where(or_(~_is_open(), columns.settled.is_not(None)))
+            .order_by(columns.begun_at)
+        )
+        with self._store.read() as connection:
+            return {row.old_id: row.new_id for row in connection.execute(wanted)}
+
     def claim(self, replacement_id: str, claim: Claim, *, now: datetime) -> bool:
         """Take a replace that nobody carries. False if somebody does, or it is over."""
         free = or_(REPLACEMENTS.c.claimed_by.is_(None), REPLACEMENTS.c.claimed_until < now)

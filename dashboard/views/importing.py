@@ -13,22 +13,78 @@ from components.import_form import (
     import_cards,
     import_progress,
     import_table,
+    reading_progress,
     tick_name,
 )
 from components.messages import field_error
 from components.text import count
 from dashboard import live, runtime, session
 from dashboard.domain.workspace import Workspace
+from dashboard.errors import NotFound
 from dashboard.masking import Secret
 from dashboard.services.jobs import Outcome
-from dashboard.services.portable import Draft
+from dashboard.services.portable import Draft, ReadFile
 
 #: Name of the form; its keys change with every file and after every success.
 FORM = "import_connections_fill"
 #: Name of the form with the file; it goes when all of the file is imported, or on leaving.
 FILE_FORM = "import_connections_file"
+#: Stands for the reading of a file; it has no fields.
+READ_FORM = "import_connections_read"
+#: Files up to so many characters or bytes are read at once, in some milliseconds.
+_SHORT = 30_000
 #: Connections that are filled in and imported together.
 AT_ONCE = 50
+
+
+def read(content: bytes | str | None) -> tuple[str, ReadFile | None]:
+    """Return the file's id and what it holds; None while it is being read.
+
+    It is read once and kept by the service until another one comes or the page is left.
+    """
+    if content is None:
+        return "", ReadFile()
+    current = runtime.current()
+    who = current.identity()
+    file_id = current.portable.file_id(who, content)
+    if before := session.note_upload(file_id):
+        current.portable.drop(who, before)
+    state = live.form_state(READ_FORM)
+    found = current.portable.found(who, file_id)
+    if found is not None or state.is_busy:
+        return file_id, found
+    if state.error is not None:
+        return file_id, ReadFile(problem=state.error)
+    if len(content) <= _SHORT:
+        current.portable.read(who, content, file_id)
+        return file_id, current.portable.found(who, file_id)
+    live.submit(
+        lambda: current.portable.read(who, content, file_id),
+        doing="Reading the file",
+        once="read_connections",
+        form=live.drawn_form(READ_FORM),
+    )
+    session.follow_job(session.job_of(READ_FORM))
+    return file_id, None
+
+
+def follow_reading(file_id: str) -> None:
+    """Draw that the file is being read."""
+    st.skeleton(height=200)
+
+    @st.fragment(run_every=0.5, key="import_connections_reading")
+    def progress() -> None:
+        current = runtime.current()
+        reading_progress(current.portable.progress(current.identity(), file_id))
+
+    progress()
+
+
+def drop(file_id: str) -> None:
+    """Forget the file and what was read of it."""
+    current = runtime.current()
+    current.portable.drop(current.identity(), file_id)
+    session.renew_form(FILE_FORM)
 
 
 def parts_of(drafts: Sequence[Draft]) -> list[Sequence[Draft]]:
@@ -42,6 +98,7 @@ def go_on(part: int) -> None:
 
 
 def fill_in(
+    file_id: str,
     parts: Sequence[Sequence[Draft]],
     state: live.FormState,
     *,
@@ -72,12 +129,10 @@ def fill_in(
         field_error(f"{state.error.title}. {state.error.message}", state.error.hint)
     if state.is_busy:
         _follow()
-    _button(part, drafts, rows, is_busy=state.is_busy)
+    _button(file_id, part, rows, is_busy=state.is_busy)
 
 
-def _button(
-    part: int, drafts: Sequence[Draft], rows: Sequence[ImportRow], *, is_busy: bool
-) -> None:
+def _button(file_id: str, part: int, rows: Sequence[ImportRow], *, is_busy: bool) -> None:
     sent_form = live.drawn_form(FORM)
 
     def start() -> None:
@@ -87,16 +142,23 @@ def _button(
         # Read where it is kept: a click can come together with the last change.
         filled = {
             (place, slot.name): Secret(_typed(f"slot_{place}_{number}"))
-            for place, draft in enumerate(drafts)
+            for place, row in enumerate(rows)
             if names[place]
-            for number, slot in enumerate(draft.slots)
+            for number, slot in enumerate(row.slots)
         }
         link = bool(st.session_state.get(_key("link")))
         mark = session.mark()
+        found = current.portable.found(who, file_id)
 
         def act() -> Outcome:
+            if found is None:
+                raise NotFound(
+                    "What was read of the file is not kept any more.", hint="Click Import again."
+                )
+            parts = parts_of(found.drafts)
+            drafts = parts[part]
             done = current.portable.import_(who, drafts, filled, names=names, link=link, mark=mark)
-            return replace(done, result=str(part))
+            return replace(done, result=str(part + 1) if part + 1 < len(parts) else "")
 
         doing = f"Importing {count(sum(map(bool, names)), 'connection')}"
         live.submit(act, doing=doing, once="import_connections", form=sent_form)

@@ -11,6 +11,8 @@ import pytest
 from dashboard import session
 from dashboard.domain.detail_tree import is_same, leaves_of, value_at
 from dashboard.masking import Secret
+from dashboard.services import portable as portable_service
+from dashboard.services import portable_file
 from tests.app.conftest import settle, shown, words
 from tests.support.secrets import found_in, planted_details, secrets
 
@@ -198,6 +200,73 @@ def test_a_long_file_is_imported_part_by_part(demo, open_page):
     assert names(demo)[-52:] == [f"part-{n:02}" for n in range(52)]
 
 
+@pytest.fixture
+def reads(demo, monkeypatch):
+    """Begin with no file, and give a list that grows with every one that is read."""
+    demo.current.portable.close()
+    files: list[int] = []
+    usual = portable_file.drafts_in
+
+    def drafts_in(text, **options):
+        files.append(len(text))
+        return usual(text, **options)
+
+    monkeypatch.setattr(portable_service, "drafts_in", drafts_in)
+    return files
+
+
+def kept_files(demo):
+    return list(demo.current.portable._files._things)
+
+
+def test_a_long_file_is_read_once_whatever_is_done_with_it(demo, open_page, reads):
+    padding = "file-s3cret" + "x" * 1_000
+    many = [{"name": f"big-{n:02}", "type": "S3", "details": {"k": padding}} for n in range(120)]
+    at = paste(settle(open_page("import_connections")), many)
+    assert at.button(key="import_connections_import").label == "Import 50 connections"
+    (part,) = at.selectbox
+    at = settle(part.set_value(2).run())
+    assert at.button(key="import_connections_import").label == "Import 20 connections"
+    at = settle(at.checkbox[0].uncheck().run())
+    assert at.button(key="import_connections_import").label == "Import 19 connections"
+    assert len(reads) == 1
+    assert b"file-s3cret" not in kept(at)
+    assert len(kept_files(demo)) == 1
+
+
+@pytest.mark.parametrize("size", [10, 40_000])
+def test_what_was_read_goes_when_another_file_comes_and_when_the_page_is_left(
+    demo, open_page, reads, size
+):
+    at = paste(settle(open_page("import_connections")), ENTRY)
+    (first,) = kept_files(demo)
+    at = paste(at, {**ENTRY, "details": {"k": "x" * size}})
+    (second,) = kept_files(demo)
+    assert first != second
+    assert len(reads) == 2
+    at.button(key="import_connections_cancel").click()
+    settle(at.run())
+    assert kept_files(demo) == []
+
+
+def test_what_was_read_goes_when_all_of_it_is_imported(demo, open_page, reads):
+    at = paste(settle(open_page("import_connections")), {**ENTRY, "details": {}, "name": "kept"})
+    assert len(kept_files(demo)) == len(reads) == 1
+    press(at)
+    assert "kept" in names(demo)
+    assert kept_files(demo) == []
+
+
+def test_an_import_of_what_is_not_kept_any_more_is_told_and_goes_the_second_time(demo, open_page):
+    at = paste(settle(open_page("import_connections")), {**ENTRY, "details": {}, "name": "late"})
+    demo.current.portable.close()
+    at = press(at)
+    assert "not kept any more" in shown(words(at))
+    assert "late" not in names(demo)
+    press(at)
+    assert "late" in names(demo)
+
+
 def test_an_import_needs_to_know_which_names_are_free(demo, open_page):
     with demo.down():
         at = paste(settle(open_page("import_connections")), ENTRY)
@@ -252,7 +321,9 @@ def test_an_export_that_is_imported_again_gives_equal_details(demo):
         if each.connection_id == made["id"]
     ]
     outcome = portable.export(who, [one])
-    (draft,) = portable.read(outcome.result)
+    file_id = portable.file_id(who, outcome.result)
+    portable.read(who, outcome.result, file_id)
+    (draft,) = portable.found(who, file_id).drafts
     filled = {(0, slot.name): Secret(answer(given, slot)) for slot in draft.slots}
     done = portable.import_(who, [draft], filled, names=["again"], link=False)
     assert done.message == "Imported 1 connection."

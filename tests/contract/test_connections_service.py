@@ -267,7 +267,7 @@ def test_what_was_replaced_meanwhile_is_not_linked(desk, name):
     seen, room = desk.make(name), desk.room()
     desk.gateway.delete_connection(desk.who, name)
     desk.make(name)
-    with pytest.raises(Conflict, match="was replaced or deleted meanwhile"):
+    with pytest.raises(Conflict, match="Another connection is called"):
         desk.connections.change_links(desk.who, [LinkChange(seen, room, link=True)])
     assert desk.linked(room) == set()
 

@@ -279,6 +279,58 @@ def test_somebody_else_whom_the_lookup_finds_first_is_not_added(gateway, platfor
     assert platform.requests("add_user") == []
 
 
+def crowd(before, *people):
+    return [person(f"user-{number}", f"{number}bob@example.com") for number in range(before)] + [
+        person(*one) for one in people
+    ]
+
+
+@pytest.mark.parametrize("before", [1, 99, 100, 250])
+def test_the_person_is_found_behind_others_with_a_part_of_the_address(
+    gateway, platform, ann, scripted, before, monkeypatch
+):
+    scripted_pages(platform, monkeypatch, crowd(before, (BOB, BOBS_ADDRESS)))
+    assert BOB in [one.user_id for one in add_bob(gateway, ann)]
+    (asked,) = platform.requests("add_user")
+    assert asked.body["user_id"] == BOB
+
+
+def test_nobody_is_called_unknown_before_all_hits_were_seen(
+    gateway, platform, ann, scripted, monkeypatch
+):
+    scripted_pages(platform, monkeypatch, crowd(10_000))
+    with pytest.raises(NotFound, match="could not be found for certain") as caught:
+        add_bob(gateway, ann)
+    assert caught.value.field == "email"
+    assert platform.requests("add_user") == []
+
+
+@pytest.mark.parametrize("answer", [(200, {"users": []}), (200, [1]), (200, b"<html>")])
+def test_a_lookup_without_a_usable_answer_says_nothing_about_the_person(
+    gateway, platform, ann, scripted, answer
+):
+    platform.scripts[PEOPLE] = answer
+    with pytest.raises(UnexpectedAnswer):
+        add_bob(gateway, ann)
+
+
+def scripted_pages(platform, monkeypatch, people):
+    """Answer look-ups as a Keycloak does that knows pages, but no exact match."""
+    asked = []
+    real_get = httpx.Client.get
+
+    def get(self, url, **options):
+        asked.append(parse_qs(urlsplit(str(url)).query))
+        return real_get(self, url, **options)
+
+    def answer(_body):
+        first, most = int(asked[-1]["first"][0]), int(asked[-1]["max"][0])
+        return 200, people[first : first + most]
+
+    monkeypatch.setattr(httpx.Client, "get", get)
+    platform.scripts[PEOPLE] = answer
+
+
 def test_a_refused_lookup_of_people_is_told_as_such(gateway, platform, ann, scripted):
     platform.scripts[PEOPLE] = (403, {"error": "unknown_error"})
     with pytest.raises(AccessDenied) as caught:
@@ -356,4 +408,5 @@ def test_the_address_travels_as_one_parameter(gateway, platform, ann, scripted, 
             ann, workspace_id=ROOM_ID, email="bob@example.com&max=1", role=COLLABORATOR
         )
     (url,) = [one for one in asked if "email=" in one]
-    assert parse_qs(urlsplit(url).query) == {"email": ["bob@example.com&max=1"]}
+    sent = parse_qs(urlsplit(url).query)
+    assert (sent["email"], sent["max"]) == (["bob@example.com&max=1"], ["100"])

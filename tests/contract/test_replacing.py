@@ -153,6 +153,12 @@ class Scene:
             self.delete()
         self.make(FOREIGN)
 
+    def be_replaced_with_links(self) -> None:
+        """Somebody else puts another one under the name, linked to the same workspaces."""
+        self.be_replaced()
+        for room_id in self.world.rooms.values():
+            self.link(room_id)
+
     def vanish(self) -> None:
         """Somebody else deletes it."""
         if self.named() is not None:
@@ -349,7 +355,7 @@ def test_a_call_that_fails_each_time_never_loses_the_connection(world, calls):
             )
 
 
-@pytest.mark.parametrize("meddling", ["be_replaced", "vanish"])
+@pytest.mark.parametrize("meddling", ["be_replaced", "be_replaced_with_links", "vanish"])
 def test_what_somebody_else_does_meanwhile_is_never_overwritten(world, calls, meddling):
     seen = set()
     for number in range(len(calls)):
@@ -358,15 +364,16 @@ def test_what_somebody_else_does_meanwhile_is_never_overwritten(world, calls, me
         ended = run(scene, gateway)
         stood, records = scene.named(), scene.open_records()
         where = (number, calls[number], ended, scene.items(), records)
-        if meddling == "be_replaced":
+        if meddling != "vanish":
             assert stood is not None, where
             assert stood["details"] == FOREIGN, where
-            assert stood["workspace_names"] == [], where
+            links = list(ROOMS) if meddling == "be_replaced_with_links" else []
+            assert sorted(stood["workspace_names"]) == links, where
         if records:
             seen.add("unfinished")
             # Its details are still there, one way or the other.
             assert scene.has_copy("new") or scene.has_copy("old"), where
-            if meddling == "be_replaced":
+            if meddling != "vanish":
                 with pytest.raises(Conflict, match="Somebody else"):
                     world.replacing().finish(world.who, records[0].replacement_id)
                 scene.delete()
@@ -487,7 +494,7 @@ def test_a_link_made_meanwhile_is_kept(world, scene):
 def test_a_test_that_fails_stops_it_and_names_the_field(world, scene):
     changes = (Change(("url",), ChangeAct.REPLACE, Secret("http://127.0.0.1:9/x.json")),)
     gateway = FaultyGateway(world.gateway)
-    test_id = world.tests.new_id()
+    test_id = world.tests.new_id("window")
     with pytest.raises(FetchFailed) as caught:
         scene.replace(gateway, changes, test_id)
     assert caught.value.field == "url"
@@ -527,8 +534,39 @@ def test_the_outline_holds_no_value_and_refuses_a_connection_that_was_replaced(w
     assert not any(secret in repr(outline) for secret in PLANTED)
     assert all(leaf.set_at == scene.connection.created_at for leaf in outline.leaves)
     scene.be_replaced()
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="Another connection is called") as caught:
         world.replacing().outline(world.who, scene.connection).load()
+    assert caught.value.title == "It was replaced"
+    scene.delete()
+    with pytest.raises(Conflict, match="does not exist any more") as gone:
+        world.replacing().outline(world.who, scene.connection).load()
+    for error in (caught.value, gone.value):
+        told = f"{error.title} {error.message} {error.hint}".lower()
+        assert "changed" not in told
+        assert "somebody" not in told
+
+
+def test_a_persons_own_edits_lead_from_the_old_connection_to_the_newest(world, scene, calls):
+    replacing, old_id = world.replacing(), scene.connection.connection_id
+    assert replacing.successor(world.who, old_id) == ""
+    first = scene.replace().result
+    assert replacing.successor(world.who, old_id) == first
+    scene.connection = world.gateway.get_connection(world.who, scene.name)
+    back = (Change(("token",), ChangeAct.REPLACE, Secret(OLD["token"])),)
+    second = scene.replace(changes=back).result
+    assert replacing.successor(world.who, old_id) == second
+    assert replacing.successor(world.who, first) == second
+    assert replacing.successor(world.who, second) == ""
+    stranger = type(world.who)("other", "another-id", "bo@example.org")
+    assert replacing.successor(stranger, old_id) == ""
+    # What is half done is no successor; what is taken back after the deletion is a new one.
+    scene.connection = world.gateway.get_connection(world.who, scene.name)
+    gateway = FaultyGateway(world.gateway, after=at(calls.index("link_connection"), kill))
+    assert run(scene, gateway) == "killed"
+    assert replacing.successor(world.who, second) == ""
+    (record,) = scene.open_records()
+    replacing.restore(world.who, record.replacement_id)
+    assert replacing.successor(world.who, old_id) == scene.named()["id"] != second
 
 
 def test_the_times_of_kept_details_survive(world, scene):

@@ -83,6 +83,36 @@ def test_an_unlink_that_the_sdk_reports_as_done_is_found_out(gateway, platform, 
     assert "not taken out" in caught.value.message
 
 
+@pytest.mark.parametrize("act", ["link_connection", "unlink_connection"])
+def test_one_that_took_the_name_is_neither_linked_nor_unlinked(gateway, platform, ann, act):
+    platform.scripts[GET] = (200, ITEM)
+    with pytest.raises(Conflict, match='Another connection is called "sample"'):
+        getattr(gateway, act)(ann, name="sample", workspace_id=1, connection_id="another")
+    assert platform.requests("_workspace") == []
+
+
+@pytest.mark.parametrize(
+    ("act", "path"),
+    [("link_connection", "add_to_workspace"), ("unlink_connection", "remove_from_workspace")],
+)
+def test_a_name_that_changes_hands_just_then_costs_the_other_one_nothing(
+    gateway, platform, ann, act, path
+):
+    asked = []
+
+    def get(_body):
+        asked.append(1)
+        return 200, ITEM if len(asked) == 1 else {**ITEM, "id": "another"}
+
+    platform.scripts[GET] = get
+    platform.scripts[f"/v1/api/connections/{path}"] = (404, {"msg": "gone", "code": 404})
+    platform.scripts[LIST] = listed({**ITEM, "id": "another"})
+    with pytest.raises((Conflict, NotFound)):
+        getattr(gateway, act)(ann, name="sample", workspace_id=1, connection_id=ITEM["id"])
+    (written,) = platform.requests(path)
+    assert written.body["connection_id"] == ITEM["id"]
+
+
 def test_a_missing_connection_is_told_from_a_failing_platform(gateway, platform, ann):
     # The same text of the SDK for both: "Failed to get connection".
     platform.scripts[GET] = (500, {"msg": "row not found", "code": 500})

@@ -21,6 +21,9 @@ from dashboard.errors import FetchFailed
 
 _POLL_S: Final = 0.05
 _MOST_ADDRESSES: Final = 8
+#: Name look-ups at one time in this process: one that hangs cannot be ended, only left behind.
+_MOST_LOOK_UPS: Final = 32
+_LOOK_UPS: Final = threading.BoundedSemaphore(_MOST_LOOK_UPS)
 
 
 class Deadline:
@@ -76,21 +79,43 @@ class Deadline:
     def resolve(self, resolve: Resolve, host: str, port: int) -> Sequence[str] | None:
         """Return the host's addresses, or None if there are none.
 
-        The look-up runs in a thread of its own, since the system's cannot be interrupted.
+        The look-up runs in a thread of its own, since the system's cannot be interrupted. It keeps
+        its place among those that run until it is really over, however long ago the fetch was.
         """
         found: list[Sequence[str]] = []
+        places = _LOOK_UPS
 
         def look_up() -> None:
-            # UnicodeError: the system's codec refuses names that are too long.
-            with contextlib.suppress(OSError, UnicodeError):
-                found.append(resolve(host, port))
+            try:
+                # UnicodeError: the system's codec refuses names that are too long.
+                with contextlib.suppress(OSError, UnicodeError):
+                    found.append(resolve(host, port))
+            finally:
+                places.release()
 
         thread = threading.Thread(target=look_up, name="outbound-resolve", daemon=True)
-        thread.start()
+        self._wait_for_place(places)
+        try:
+            thread.start()
+        except BaseException:
+            places.release()
+            raise
         while thread.is_alive():
             self.check()
             thread.join(_POLL_S)
         return found[0] if found and found[0] else None
+
+    def _wait_for_place(self, places: threading.Semaphore) -> None:
+        while not places.acquire(timeout=_POLL_S):
+            failure = self.failure()
+            if failure is not None and failure.cause_code == FetchCause.TIMED_OUT:
+                raise fetch_failure(
+                    FetchCause.TIMED_OUT,
+                    message="Too many other look-ups of host names are still waiting.",
+                    hint="Try again in a few minutes. If it stays so, tell whoever runs the "
+                    "dashboard that its name servers do not answer.",
+                )
+            self.check()
 
     def connect(self, addresses: Sequence[str], port: int) -> socket.socket:
         """Connect to the first of `addresses` that accepts.

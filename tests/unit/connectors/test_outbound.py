@@ -24,6 +24,7 @@ from dashboard.connectors.outbound import (
     Progress,
     SignIn,
     Stage,
+    deadline,
     is_public,
     parse_link,
 )
@@ -595,6 +596,29 @@ def test_a_look_up_that_hangs_ends_at_the_deadline():
     finally:
         release.set()
     assert failure.cause_code == FetchCause.TIMED_OUT
+
+
+def test_look_ups_that_hang_are_bounded_and_give_their_places_back(monkeypatch):
+    monkeypatch.setattr(deadline, "_LOOK_UPS", threading.BoundedSemaphore(2))
+    release, begun = threading.Event(), []
+
+    def hang(_host, _port):
+        begun.append(1)
+        release.wait(10)
+        return ()
+
+    outbound = Outbound(resolve=hang, limits=SHORT)
+    try:
+        failures = [failure_of(outbound, "http://files.example.org/") for _ in range(4)]
+        assert len(begun) == 2
+    finally:
+        release.set()
+    assert {failure.cause_code for failure in failures} == {FetchCause.TIMED_OUT}
+    waiting = ["look-ups" in failure.message for failure in failures]
+    assert waiting == [False, False, True, True]
+    # Whatever was left behind has ended by now: others are looked up again.
+    found = failure_of(Outbound(resolve=lambda *_: ()), "http://files.example.org/")
+    assert found.cause_code == FetchCause.NAME_NOT_FOUND
 
 
 def test_the_deadline_follows_the_given_clock(listen):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dashboard.connectors.address_finding import address_at
 from dashboard.connectors.custom import CustomConnector
 from dashboard.connectors.http_file import HttpFileConnector
 from dashboard.connectors.pending import addresses_of, dropped_leaves, pending_details
-from dashboard.domain.detail_tree import Change, ChangeAct, leaves_of
+from dashboard.domain.detail_tree import Change, ChangeAct, changed, leaves_of, scalars_of
 from dashboard.errors import InvalidInput
 from dashboard.masking import Secret
 
 HTTP = HttpFileConnector()
 CUSTOM = CustomConnector("KAFKA")
+
+
+ONE_LABEL_KEYS = (
+    *("cluster", "clusters", "node", "nodes", "node(s)", "seeds", "bucket", "bucket_name"),
+    *("tenant", "tenantId", "region", "master", "project", "project-id", "replicas", "namespace"),
+    *("contact_points", "metadata.broker.list", "accountname"),
+)
 
 
 def replaced(path, value):
@@ -58,6 +65,13 @@ def removed(path):
         ("username", "ann.smith", None),
         ("topic", "orders.created", None),
         ("email_address", "ann@example.org", None),
+        *((key, "a1", "a1") for key in ONE_LABEL_KEYS),
+        ("tenant_id", 7, "7"),
+        ("nodes", 3, None),
+        ("service_account", "a1", None),
+        ("apikey", "horse.battery", None),
+        ("clientsecret", "horse.battery", None),
+        ("mail_server", "mx", "mx"),
     ],
 )
 def test_an_address_is_found_by_its_form_or_its_key(key, value, address):
@@ -138,6 +152,81 @@ def test_a_group_too_large_to_be_opened_is_dropped_as_a_whole():
     assert pending.details == {"host": "b"}
 
 
+PASSWORDS = {"password": "pw-1234", "auth": {"token": "tok-5678"}}
+
+
+@pytest.mark.parametrize(
+    ("details", "path", "new"),
+    [
+        ({"hosts": [{"name": "a.corp.example"}]}, ("hosts", 0, "name"), "evil.example"),
+        ({"hosts": [{"name": "db1"}]}, ("hosts", 0, "name"), "evil"),
+        ({"hosts": [{"name": "db1"}]}, ("hosts", 1), {"name": "evil"}),
+        ({"hosts": [{"name": "db1"}]}, ("hosts",), [{"anything": "evil"}]),
+        ({"servers": {"main": {"at": "db1"}}}, ("servers", "main", "at"), "evil"),
+        ({"brokers": {"a.example": 9092}}, ("brokers", "evil.example"), 9092),
+        ({"cluster": "kafka1"}, ("cluster",), "evil"),
+        ({"where": "a.corp.example"}, ("where",), "evil"),
+        ({"where": "10.0.0.1"}, ("where",), 167772162),
+        ({"where": ["a.corp.example"]}, ("where", 1), "evil"),
+        ({"where": ["a.corp.example"]}, ("where",), "evil"),
+        ({"where": "a.corp.example"}, ("where",), {"at": ["evil"]}),
+        ({"where": "anything"}, ("where",), "evil.example"),
+        *(({key: "a1"}, (key,), "evil") for key in ONE_LABEL_KEYS),
+    ],
+)
+def test_a_custom_types_secrets_never_follow_an_address_however_it_is_spelt(details, path, new):
+    pending = pending_details(CUSTOM, {**details, **PASSWORDS}, [replaced(path, new)])
+    assert {"password", "auth.token"} <= {leaf.label for leaf in pending.dropped}
+    assert not {"pw-1234", "tok-5678"} & set(map(str, every_value(pending.details)))
+
+
+def every_value(details):
+    return [value for _path, value in scalars_of(details)]
+
+
+def test_what_only_stands_in_a_group_of_addresses_does_not_go_along_to_another_one():
+    details = {
+        "hosts": [{"name": "a1", "sauce": "s3cr3t"}, {"name": "b1"}],
+        "token": "https://looks.like/a-link",
+        "service_account": '{"private_key": "s3cr3t"}',
+        "project": '{"private_key": "s3cr3t"}',
+    }
+    pending = pending_details(CUSTOM, details, [replaced(("hosts", 0, "name"), "evil")])
+    assert pending.details == {"hosts": [{"name": "evil"}, {"name": "b1"}]}
+
+
+SECRET_PATHS = (
+    *(("password",), ("token",), ("private_key",), ("apikey",), ("sasl.jaas.config",)),
+    *(("hosts", 0, "password"), ("server", "auth", "value"), ("broker", "sasl", "plain")),
+    *(("account", "keys", 0), ("cluster", "user"), ("auth", "token")),
+)
+
+
+@given(
+    st.sampled_from(SECRET_PATHS),
+    st.one_of(st.text(), st.sampled_from(["horse.battery", "10.0.0.1", "a:1", "pw", "-----B\nx"])),
+)
+def test_a_plain_rotation_of_a_secret_moves_nothing(path, new):
+    assume("://" not in new)
+    details = {
+        "hosts": [{"name": "a.corp.example", "password": "pw"}],
+        "server": {"host": "db", "auth": {"value": "v", "kind": "plain"}},
+        "broker": {"sasl": {"plain": "x"}, "at": "b1"},
+        "account": {"keys": ["k1"]},
+        "cluster": {"user": "ann", "name": "c1"},
+        "password": "horse.battery",
+        "token": "10.0.0.1",
+        "private_key": "k",
+        "apikey": "a.bcd",
+        "sasl.jaas.config": "x",
+        "auth": {"token": "t"},
+    }
+    pending = pending_details(CUSTOM, details, [replaced(path, new)])
+    if path != ("sasl.jaas.config",) or address_at(path, new) is None:
+        assert pending.dropped == ()
+        assert pending.details == changed(details, [replaced(path, new)])
+
+
 JSON = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.sampled_from(["a.example", "s3cret", "x"])
@@ -161,13 +250,13 @@ def test_what_is_announced_is_what_is_dropped(details, data):
     announced = dropped_leaves(CUSTOM, leaves, addresses_of(CUSTOM, details), changes)
     pending = pending_details(CUSTOM, details, changes)
     assert pending.dropped == announced
-    before = set(addresses_of(CUSTOM, details).values())
-    if set(addresses_of(CUSTOM, pending.details).values()) - before:
+    known = addresses_of(CUSTOM, details)
+    now = addresses_of(CUSTOM, pending.details)
+    if announced or set(now.values()) - set(known.values()):
         kept = {leaf.path for leaf in leaves} - {leaf.path for leaf in announced} - set(chosen)
-        known = addresses_of(CUSTOM, details)
         assert all(leaf.path in known or not leaf.is_set for leaf in leaves if leaf.path in kept)
-    else:
-        assert announced == ()
+    if announced:
+        assert known or now
 
 
 @pytest.mark.parametrize(

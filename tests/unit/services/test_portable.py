@@ -15,12 +15,14 @@ from dashboard.domain.identity import Identity
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound, PlatformUnreachable
 from dashboard.masking import Secret
+from dashboard.services import portable_file, slots
 from dashboard.services.jobs import Outcome
 from dashboard.services.portable import Portable
 from tests.support.secrets import found_in, planted_details, secrets
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ANN = Identity("ann", "u-1", "ann@example.org")
+BOB = Identity("bob", "u-2", "bob@example.org")
 
 
 @dataclass
@@ -89,8 +91,14 @@ def exported(platform, *connections):
     return outcome, json.loads(outcome.result)
 
 
+def held(platform, content):
+    file_id = platform.portable.file_id(ANN, content)
+    platform.portable.read(ANN, content, file_id)
+    return platform.portable.found(ANN, file_id)
+
+
 def drafts(platform, *entries):
-    return platform.portable.read(json.dumps(list(entries)))
+    return held(platform, json.dumps(list(entries))).drafts
 
 
 def entry(name, details=None, *, kind="S3", **more):
@@ -200,14 +208,80 @@ def test_a_file_larger_than_an_import_takes_is_refused(platform):
         platform.portable.export(ANN, [platform.add("a", {"k" * 5_000_000: ""})])
 
 
+def test_an_export_tells_what_is_too_deep_to_be_imported_again(platform):
+    deep = json.loads("[" * 100 + "]" * 100)
+    one = platform.add("a", {"k": 1, "deep": deep})
+    outcome, _ = exported(platform, one, platform.add("b", {"fits": deep[0]}))
+    assert outcome.message.endswith("Too deep or too large to be imported again: a (deep).")
+
+
 # Import
+
+
+def test_a_file_that_was_read_is_its_owners_until_it_is_dropped(platform):
+    content = json.dumps(entry("a"))
+    portable = platform.portable
+    file_id = portable.file_id(ANN, content)
+    assert file_id == portable.file_id(ANN, content.encode())
+    assert file_id not in (portable.file_id(BOB, content), portable.file_id(ANN, content + " "))
+    assert file_id != Platform().portable.file_id(ANN, content)
+    assert portable.found(ANN, file_id) is None
+    assert portable.read(ANN, content, file_id) == Outcome("")
+    assert [one.name for one in portable.found(ANN, file_id).drafts] == ["a"]
+    assert portable.found(BOB, file_id) is None
+    portable.drop(BOB, file_id)
+    assert portable.found(ANN, file_id) is not None
+    portable.drop(ANN, file_id)
+    assert portable.found(ANN, file_id) is None
+
+
+def test_a_wrong_file_is_kept_as_what_is_wrong_with_it(platform):
+    read = held(platform, b"\xff")
+    assert (read.drafts, read.problem.field) == ((), "file")
+    assert read.problem.__traceback__ is None
+
+
+def test_the_reading_of_a_file_is_counted(platform, monkeypatch):
+    seen = []
+    content = json.dumps([entry("a"), entry("b")])
+    file_id = platform.portable.file_id(ANN, content)
+    usual = slots.host_of
+
+    def host_of(*given):
+        seen.append(platform.portable.progress(ANN, file_id))
+        return usual(*given)
+
+    monkeypatch.setattr(portable_file, "host_of", host_of)
+    platform.portable.read(ANN, content, file_id)
+    assert seen == [(0, 0), (1, 2)]
+    assert platform.portable.progress(ANN, file_id) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("[" * 101 + "]" * 101, "character 101 is nested"),
+        ('{"s3cret": 1,\n"s3cret": 2}', "line 2, character 1"),
+        ("[" * 99 + "]" * 99, "With it the details"),
+    ],
+)
+def test_a_typed_group_that_is_too_deep_or_doubled_is_told_at_its_slot(platform, typed, told):
+    kind = "list" if typed[0] == "[" else "group"
+    slots = {name: {"kind": kind, "label": name} for name in ("g", "h")}
+    details = {"a": "${SECRET:h}", "b": {"c": "${SECRET:g}"}}
+    read = drafts(platform, entry("a", details, slots=slots))
+    small = "[]" if kind == "list" else "{}"
+    error = refused(platform, read, {(0, "g"): typed, (0, "h"): small})
+    assert error.field == "slot:0:g"
+    assert told in error.message
+    assert "s3cret" not in error.message + error.hint
 
 
 def test_an_import_makes_what_was_exported(platform):
     details = {"token": "t-1", "port": 5432, "tls": False, "ids": [1, 2.0], "n": None}
     _, content = exported(platform, platform.add("press", details))
     platform.stored.clear()
-    read = platform.portable.read(json.dumps(content))
+    read = held(platform, json.dumps(content)).drafts
     typed = {
         (0, "press/token"): "t-1",
         (0, "press/port"): "5432",

@@ -10,6 +10,7 @@ import pytest
 from dashboard.domain.connection import Connection
 from dashboard.domain.detail_tree import ValueKind
 from dashboard.errors import InvalidInput
+from dashboard.masking import REDACTOR
 from dashboard.services.portable_file import Exported, drafts_in, text_of, written
 from dashboard.services.slots import Slot
 
@@ -103,6 +104,10 @@ def test_a_byte_order_mark_is_no_error():
     assert drafts_in(text_of(b"\xef\xbb\xbf" + file(one()).encode()))
 
 
+def nested(levels):
+    return json.loads("[" * levels + "]" * levels)
+
+
 REFUSED = {
     "nothing": ("  ", "nothing in it"),
     "no JSON": ('{"name": "s3cret"', "line 1, character"),
@@ -118,12 +123,17 @@ REFUSED = {
     "a long name": (file(one("s3cret" * 400)), "longer than"),
     "no type": (file(one(type=7)), "its type"),
     "the same name twice": (file(one("s3cret"), one(), one("s3cret")), "1 and 3"),
-    "the same key twice": ('{"name": "s3cret", "name": "b"}', "same name"),
-    "NaN": ('{"s3cret": NaN}', "number"),
-    "a number without end": ('{"s3cret": 1e999}', "number"),
+    "the same key twice": ('[{},\n{"name": "s3cret", "name": "b"}]', "line 2, character 20"),
+    "NaN": ('{"s3cret": NaN}', "line 1, character 12 is NaN"),
+    "a number without end": ('{"s3cret": 1e999}', "character 12 is a number"),
     "a long number": ("9" * 5000, "number"),
-    "a deep list": ("[" * 100_000, "deep"),
-    "a deeper list": (file(one(details=json.loads("[" * 200 + "]" * 200))), "deep"),
+    "a deep list": ("[" * 100_000, "line 1, character 201 is nested more"),
+    "a deeper list": (file(one(details=nested(200))), "deep"),
+    "details too deep by one": (
+        file(one("s3cret"), one("b", details=nested(101))),
+        "Connection 2 in the file: its details are nested more than 100 levels",
+    ),
+    "too many values": (file(one(details=["s3cret"] * 100_001)), "100,000 values"),
     "half a character": (file(one(details={"s3cret": "\ud800"})), "half a character"),
     "workspaces that are none": (file(one(workspaces="s3cret")), "as the export writes"),
     "a workspace that is none": (file(one(workspaces=[{"s3cret": 1}])), "workspace's name"),
@@ -167,3 +177,27 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(content):
         text_of(content)
     assert caught.value.field == "file"
     assert caught.value.__context__ is None
+
+
+def test_details_as_deep_as_may_be_typed_are_read_in_every_form_of_a_file():
+    for text in (json.dumps(one(details=nested(100))), file(one(details=nested(100)))):
+        (draft,) = drafts_in(text)
+        assert draft.template.reveal() == nested(100)
+
+
+def test_what_is_only_looked_at_does_not_fill_the_redactor():
+    text = "only-looked-at-77c1"
+    drafts_in(file(one(details={"token": text})))
+    assert REDACTOR.redact(text) == text
+
+
+def test_each_connection_that_is_read_is_told():
+    told = []
+    drafts_in(file(one("a"), one("b")), on_progress=lambda *progress: told.append(progress))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_an_export_that_no_import_would_read_is_not_made():
+    exported = [Exported(connection(), {"k": [True] * 100_000}, ())]
+    with pytest.raises(InvalidInput, match="100,000 values"):
+        written(exported, at=NOW)

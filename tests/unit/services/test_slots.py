@@ -19,8 +19,8 @@ from dashboard.services.slots import (
     filled,
     host_of,
     slots_in,
+    surveyed,
     typed_value,
-    values_in_clear,
     with_slots,
 )
 from tests.support.secrets import found_in, planted_details, secrets
@@ -174,14 +174,30 @@ def test_a_truth_is_read_in_any_case():
 
 
 def test_the_host_is_told_only_where_no_slot_has_a_say_in_it():
-    assert host_of("HTTP", {"url": "https://h.example/${SECRET:path}"}) == "h.example"
-    assert host_of("HTTP", {"url": "https://${SECRET:h}.example/a.csv"}) is None
-    assert host_of("HTTP", {"url": "https://${SECRET:u}@h.example/a.csv"}) == "h.example"
-    assert host_of("HTTP", {"url": "${SECRET:url}"}) is None
-    assert host_of("S3", {"url": "https://h.example"}) is None
+    def host(kind, url):
+        return host_of(kind, {"url": url}, slots_in(url))
+
+    assert host("HTTP", "https://h.example/${SECRET:path}") == "h.example"
+    assert host("HTTP", "https://${SECRET:h}.example/a.csv") is None
+    assert host("HTTP", "https://${SECRET:u}@h.example/a.csv") == "h.example"
+    assert host("HTTP", "${SECRET:url}") is None
+    assert host("S3", "https://h.example") is None
 
 
 def test_slots_are_found_at_the_keys_below_which_they_stand():
     template = {"a": {"b": ["${SECRET:x}"]}, "c": "-${SECRET:x}-", "d": 1, "e": ""}
     assert fields_with(template, "x") == ("a", "c")
-    assert values_in_clear(template) == 1
+
+
+def test_one_way_through_a_template_finds_slots_values_and_depth():
+    template = {"a": {"b": ["${SECRET:x}", "-${SECRET:y}${SECRET:x}-"]}, "d": 1, "e": "", "f": []}
+    survey = surveyed(template)
+    assert list(survey.labels.items()) == [("x", "a.b[0]"), ("y", "a.b[1]")]
+    assert (survey.values, survey.levels) == (1, 3)
+
+
+def test_a_label_tells_no_more_than_the_upper_levels():
+    template: object = "${SECRET:x}"
+    for _ in range(80):
+        template = [template]
+    assert surveyed(template).labels == {"x": "[0]" * 8}

@@ -50,7 +50,9 @@ def test_pages_hold_the_rows_asked_for_over_block_borders(rig: Rig):
     assert [row["inputs"] for row in page] == texts[border - 2 : border + 2]
     end = rig.tables.page_rows(MEMBER, saved.table_id, offset=4_999, limit=100)
     assert [row["inputs"] for row in end] == texts[4_999:]
-    assert [row["inputs"] for row in rig.tables.page_rows(MEMBER, saved.table_id, limit=1_000_000)] == texts
+    assert [
+        row["inputs"] for row in rig.tables.page_rows(MEMBER, saved.table_id, limit=1_000_000)
+    ] == texts
 
 
 @pytest.mark.parametrize(("offset", "limit"), [(-5, 0), (2, 10), (99, 10), (0, -1)])
