@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -98,8 +99,27 @@ class Desk:
         return list(self.activity.page(ActivityFilter(connection_name=name)).entries)
 
 
+class Minutes:
+    """The clock of the tests' turns: a minute on for each test here, so that none is refused."""
+
+    passed = 0
+
+    def __call__(self) -> float:
+        return time.monotonic() + 60 * self.passed
+
+
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory) -> Iterator[Desk]:
+def minutes() -> Minutes:
+    return Minutes()
+
+
+@pytest.fixture(autouse=True)
+def next_minute(minutes):
+    minutes.passed += 1
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, minutes) -> Iterator[Desk]:
     folder: Path = tmp_path_factory.mktemp("desk")
     store = open_store("", data_dir=folder, vault=open_vault("", data_dir=folder))
     with running_sandbox(folder / "sandbox") as sandbox, ThreadPoolExecutor(4) as pool:
@@ -119,6 +139,7 @@ def desk(tmp_path_factory) -> Iterator[Desk]:
             checks=checks,
             activity=activity,
             on_unexpected=unexpected,
+            clock=minutes,
         )
         connections = Connections(
             lambda: gateway,
