@@ -38,7 +38,7 @@ query DashboardMembersUntyped($id: bigint!) {
 }"""
 _PEOPLE_PATH = "/v1/api/users/query"
 _LOOK_UP_PATH = "/auth/admin/realms/master/users"
-_ADD_USER_PATH = "/workspaces/add_user"
+_ADD_USER_PATH = "/v1/api/workspaces/add_user"
 
 _PER_PAGE: Final = 100
 _MOST_PAGES: Final = 5
@@ -111,7 +111,7 @@ def add_member(
     problem: DashboardError | None = None
     try:
         _add(session, workspace_id, person, role)
-    except Exception as exc:  # noqa: BLE001 - the SDK raises bare Exception; the wire tells why
+    except Exception as exc:  # noqa: BLE001 - refused or cut off; the wire tells why
         problem = _refusal(translate_error(exc, session.wire, ADDING_MEMBER), session)
     refusal = session.wire.last
     if problem is not None and refusal is not None and refusal.status is None:
@@ -123,12 +123,15 @@ def add_member(
 
 
 def _add(session: Session, workspace_id: int, person: _Person, role: MemberRole) -> None:
-    # Told that it knows of no members, the SDK does not look each of them up: that was done above.
-    room = session.sdk.Workspace(session.client, {"id": workspace_id, "users": []})
-    if role is MemberRole.OWNER:
-        room.add_owner(person.email)
-    else:
-        room.add_user(person.email)
+    # The SDK's own calls look the address up once more, and take the first person found.
+    asked = {
+        "email": person.email,
+        "user_id": person.user_id,
+        "user_type": role.name.lower(),
+        "workspace_id": workspace_id,
+        "url": str(session.http.base_url),
+    }
+    session.http.post(_ADD_USER_PATH, json=asked).raise_for_status()
 
 
 def _person(session: Session, email: str) -> _Person:
