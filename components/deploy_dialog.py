@@ -11,8 +11,8 @@ import streamlit as st
 from components.messages import field_error
 from components.text import count, duration, md, memory, plain
 from dashboard import strings
+from dashboard.domain.deployment_settings import MEMORY_RULE, DeploymentSettings
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import MEMORY_RULE, DeploymentSettings
 
 _SIZES = {
     "Workshop": DeploymentSettings(),

@@ -12,14 +12,9 @@ from components.badges import pipeline_badge
 from components.text import count, duration, md, memory
 from dashboard import strings
 from dashboard.domain.deployment import MAY_RECOVER_S, Phase, PhaseState
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import (
-    DeploymentSettings,
-    DeploymentStatus,
-    Pipeline,
-    PipelineState,
-    Pod,
-)
+from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState, Pod
 
 _PHASE_TITLES = {
     "accepted": "Settings accepted",

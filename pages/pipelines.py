@@ -9,7 +9,7 @@ from components.pipeline_card import PipelineAct, PipelineFacts, pipeline_card
 from dashboard import live, runtime, session, strings
 from dashboard.domain.pipeline import Pipeline
 from dashboard.domain.workspace import labels
-from dashboard.views import dialogs, ways_back
+from dashboard.views import deploying, ways_back
 
 _MOVING_S = 0.5
 _RESTING_S = 2.0
@@ -51,8 +51,8 @@ def facts_of(pipeline: Pipeline) -> PipelineFacts:
         started_s=view.started_s,
         usual_start_s=view.usual_start_s,
         phases=view.phases,
-        settings=dialogs.stored_settings(pipeline) if uses else None,
-        model_version=dialogs.model_version_of(pipeline),
+        settings=deploying.stored_settings(pipeline) if uses else None,
+        model_version=deploying.model_version_of(pipeline),
         problem=view.error.message if view.error else "",
     )
 

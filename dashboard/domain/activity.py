@@ -23,6 +23,13 @@ class Act(StrEnum):
     EXPORTED = "Exported"
     WORKSPACE_CREATED = "Workspace created"
     MEMBER_ADDED = "Member added"
+    DEPLOYED = "Deployed"
+    UNDEPLOYED = "Undeployed"
+    STOPPED_IDLE = "Stopped when idle"
+    KEPT_RUNNING = "Kept running"
+    GUARD_CHANGED = "Idle guard changed"
+    PIPELINE_CREATED = "Pipeline created"
+    MODEL_UPLOADED = "Model uploaded"
 
 
 class ActResult(StrEnum):
@@ -49,6 +56,8 @@ class Activity:
         Empty where it is about no connection. A replaced connection has a new id.
     workspace
         Name of the workspace it is about, or empty.
+    pipeline
+        Name of the pipeline (or model) it is about, or empty.
     fields
         Names of the fields touched, such as `token` or `headers.X-Api-Key`.
     note
@@ -63,6 +72,7 @@ class Activity:
     connection_id: str = ""
     connection_name: str = ""
     workspace: str = ""
+    pipeline: str = ""
     fields: tuple[str, ...] = ()
     note: str = ""
     activity_id: int = 0
@@ -75,7 +85,8 @@ class ActivityFilter:
     Parameters
     ----------
     words
-        Each must stand in the connection's name, the workspace's or the person's address.
+        Each must stand in the name of the connection, pipeline or workspace, or in the person's
+        address.
     connection_name
         Exactly this connection: ids change with a replace, the name stays.
     """

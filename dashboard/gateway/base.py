@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from dashboard.domain.connection import Connection, Description
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import Answer, LogPage
 from dashboard.domain.model import Model, ModelVersion
-from dashboard.domain.pipeline import (
-    Deployment,
-    DeploymentSettings,
-    DeploymentStatus,
-    Pipeline,
-    PipelineVersion,
-)
+from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline, PipelineVersion
 from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.masking import Secret, SecretDetails
 

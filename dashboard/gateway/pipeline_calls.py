@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.inference import LogPage
 from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import (
     PIPELINE_NAME_RULE,
     Deployment,
-    DeploymentSettings,
     DeploymentStatus,
     Pipeline,
     PipelineState,

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.domain.connection import Connection, Description
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import (
     Deployment,
-    DeploymentSettings,
     DeploymentStatus,
     Pipeline,
     PipelineState,

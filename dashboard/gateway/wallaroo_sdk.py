@@ -19,10 +19,11 @@ from typing import IO, Any, TypeVar
 import httpx
 
 from dashboard.domain.connection import Connection
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import LogPage
 from dashboard.domain.model import Model, ModelVersion
-from dashboard.domain.pipeline import Deployment, DeploymentSettings, DeploymentStatus, Pipeline
+from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline
 from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.errors import DashboardError, InferenceFailed
 from dashboard.gateway import (

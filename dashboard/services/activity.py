@@ -40,6 +40,7 @@ _COLUMNS: Final = (
     "connection",
     "connection id",
     "workspace",
+    "pipeline",
     "fields",
     "note",
 )
@@ -79,6 +80,7 @@ class ActivityLog:
         connection_id: str = "",
         connection_name: str = "",
         workspace: str = "",
+        pipeline: str = "",
         fields: Sequence[str] = (),
         note: str = "",
     ) -> None:
@@ -93,6 +95,7 @@ class ActivityLog:
                 connection_id=connection_id,
                 connection_name=connection_name,
                 workspace=workspace,
+                pipeline=pipeline,
                 fields=tuple(fields),
                 note=REDACTOR.redact_told(note),
             )
@@ -177,6 +180,7 @@ def _cells(entry: Activity) -> tuple[str, ...]:
         entry.connection_name,
         entry.connection_id,
         entry.workspace,
+        entry.pipeline,
         ", ".join(entry.fields),
         entry.note,
     )

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import IO
 
+from dashboard.domain.deployment_settings import MEMORY_RULE, DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import (
-    MEMORY_RULE,
-    PIPELINE_NAME_RULE,
-    DeploymentSettings,
-    Pipeline,
-    PipelineState,
-)
+from dashboard.domain.pipeline import PIPELINE_NAME_RULE, Pipeline, PipelineState
 from dashboard.domain.workspace import NAME_RULE
 from dashboard.errors import DashboardError, InvalidInput
 from dashboard.services import catalog

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dashboard.connectors.table_formats import TableFormat
-from dashboard.domain.pipeline import DeploymentSettings
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.run import Run
 from dashboard.domain.table import FLAG_DEFAULTS, TEXT_COLUMN, Passport
 

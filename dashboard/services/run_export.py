@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final
 
+from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
 from dashboard.domain.identity import Identity
-from dashboard.domain.pipeline import DeploymentSettings, settings_of
 from dashboard.domain.row_note import RowNote
 from dashboard.domain.run import Run
 from dashboard.errors import DashboardError, NotFound

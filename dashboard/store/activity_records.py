@@ -47,6 +47,7 @@ class ActivityRecords:
             "connection_id": storable(entry.connection_id, most=_LONGEST_ID),
             "connection_name": storable(entry.connection_name, most=_LONGEST_NAME),
             "workspace": storable(entry.workspace, most=_LONGEST_NAME),
+            "pipeline": storable(entry.pipeline, most=_LONGEST_NAME),
             "told_sealed": self._sealed(entry),
         }
         with self._store.write() as connection:
@@ -106,6 +107,7 @@ class ActivityRecords:
             connection_id=record["connection_id"],
             connection_name=record["connection_name"],
             workspace=record["workspace"],
+            pipeline=record["pipeline"] or "",
             fields=fields,
             note=note,
             activity_id=record["activity_id"],
@@ -141,9 +143,9 @@ def _which(wanted: ActivityFilter) -> list[ColumnElement[bool]]:
         name = storable(wanted.connection_name, most=_LONGEST_NAME)
         which.append(ACTIVITIES.c.connection_name == name)
     # No word holds a line break, so none is found across two of the texts.
-    searched = func.lower(
-        ACTIVITIES.c.connection_name + "\n" + ACTIVITIES.c.workspace + "\n" + ACTIVITIES.c.who
-    )
+    columns = ACTIVITIES.c
+    names = columns.connection_name + "\n" + columns.workspace + "\n" + columns.who
+    searched = func.lower(names + "\n" + func.coalesce(columns.pipeline, ""))
     which += [
         searched.contains(word, autoescape=True)
         for word in storable(wanted.words, most=_LONGEST_SEARCH).lower().split()

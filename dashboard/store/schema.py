@@ -239,6 +239,8 @@ ACTIVITIES = Table(
     Column("connection_id", String(64), nullable=False, index=True),
     Column("connection_name", Text, nullable=False),
     Column("workspace", Text, nullable=False),
+    # Empty where it is about no pipeline or model.
+    Column("pipeline", Text),
     # Names of fields and a sentence, as JSON.
     Column("told_sealed", LargeBinary),
 )
@@ -270,4 +272,51 @@ REPLACEMENTS = Table(
     Column("settled", String(16)),
     Column("claimed_by", String(64)),
     Column("claimed_until", UtcTime),
+)
+
+#: Deploys that were asked for here, newest last. The platform keeps neither who nor how long.
+DEPLOYS = Table(
+    "deploys",
+    METADATA,
+    Column(
+        "deploy_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("pipeline_id", BigInteger, nullable=False, index=True),
+    Column("pipeline_name", Text, nullable=False),
+    Column("workspace_id", BigInteger, nullable=False),
+    Column("workspace_name", Text, nullable=False),
+    # The pipeline's version that the deploy made, and the model version in it.
+    Column("version", String(64), nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("who_id", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    # The settings as JSON; the environment of the sidekick may hold tokens.
+    Column("settings_sealed", LargeBinary),
+    # How long it took until it answered; empty while it has not.
+    Column("ready_after_s", Float),
+    Column("ended_at", UtcTime),
+)
+
+#: The idle guard's word on each pipeline that it watches.
+GUARDS = Table(
+    "guards",
+    METADATA,
+    Column("pipeline_id", BigInteger, primary_key=True),
+    Column("pipeline_name", Text, nullable=False),
+    Column("workspace_id", BigInteger, nullable=False),
+    Column("workspace_name", Text, nullable=False),
+    # The pipeline's version that was deployed here: of any other one the guard keeps its hands.
+    Column("version", String(64), nullable=False),
+    Column("minutes", Integer),
+    Column("armed_at", UtcTime, nullable=False),
+    Column("armed_by_id", Text, nullable=False),
+    Column("armed_by", Text, nullable=False),
+    # The last inference that is known of, from here or from the platform's log.
+    Column("used_at", UtcTime),
+    Column("kept_until", UtcTime),
 )

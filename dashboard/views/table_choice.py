@@ -22,7 +22,7 @@ from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace, labels
 from dashboard.errors import DashboardError
-from dashboard.views import dialogs, try_one, ways_back
+from dashboard.views import deploying, try_one, ways_back
 
 _FETCH = "fetch"
 _START = "start_run"
@@ -306,12 +306,12 @@ def _start(
             "Pipeline", here, format_func=lambda one: plain(one.name), key="summarize_pipeline"
         )
     state = views[pipeline.pipeline_id].state
-    version = dialogs.model_version_of(pipeline)
+    version = deploying.model_version_of(pipeline)
     start = live.form_state(_START)
     if start.done is not None:
         st.query_params.from_dict({"run": start.done.result})
         st.rerun()
-    settings = dialogs.stored_settings(pipeline)
+    settings = deploying.stored_settings(pipeline)
     form = live.drawn_form(_START)
     if state in _READY and version is None:
         field_error("Which model version answers here is not known, so nothing can be recorded.")

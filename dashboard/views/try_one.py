@@ -18,7 +18,7 @@ from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import RunRow
 from dashboard.domain.workspace import Workspace
 from dashboard.services.try_one import MOST_CHARACTERS
-from dashboard.views import dialogs
+from dashboard.views import deploying
 
 _TEXT: Final = "try_one_text"
 _READY: Final = (PipelineState.RUNNING, PipelineState.DEGRADED)
@@ -115,7 +115,7 @@ def _send(pipeline: Pipeline) -> None:
 
 
 def _engine_words(pipeline: Pipeline) -> str:
-    version = dialogs.model_version_of(pipeline)
+    version = deploying.model_version_of(pipeline)
     if version is None:
         return f"Made by the pipeline {plain(pipeline.name)}."
     if version.is_embedded:

@@ -20,10 +20,10 @@ from components.table_card import table_card
 from dashboard.domain.check import Health
 from dashboard.domain.connection import Connection
 from dashboard.domain.deployment import Phase, advance
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.inference import RowTiming
 from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX, ModelVersion
 from dashboard.domain.pipeline import (
-    DeploymentSettings,
     DeploymentStatus,
     Pipeline,
     PipelineState,

@@ -6,7 +6,8 @@ import pickle
 
 from streamlit.testing.v1 import AppTest
 
-from dashboard.domain.pipeline import DeploymentSettings, PipelineState
+from dashboard.domain.deployment_settings import DeploymentSettings
+from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RowState, RunRow
 from dashboard.errors import InferenceFailed
 from tests.app.conftest import Platform, settle, shown, words

@@ -11,9 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from dashboard.domain.connection import Description
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import DeploymentSettings, Pipeline, PipelineState
+from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import Run
 from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace

@@ -22,9 +22,10 @@ from pyarrow import parquet
 
 from dashboard.connectors import registry
 from dashboard.connectors.outbound import AllowList, Outbound
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import DeploymentSettings, Pipeline, PipelineState
+from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import RowState, RunRow
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import InferenceFailed

@@ -10,8 +10,9 @@ import time
 import pytest
 
 from dashboard.domain.connection import Description, DetailPart
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import DeploymentSettings, PipelineState
+from dashboard.domain.pipeline import PipelineState
 from dashboard.errors import (
     AuthenticationFailed,
     Conflict,

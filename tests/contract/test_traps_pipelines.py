@@ -9,7 +9,8 @@ import sys
 import pyarrow as pa
 import pytest
 
-from dashboard.domain.pipeline import DeploymentSettings, PipelineState
+from dashboard.domain.deployment_settings import DeploymentSettings
+from dashboard.domain.pipeline import PipelineState
 from dashboard.errors import (
     AccessDenied,
     DeployFailed,

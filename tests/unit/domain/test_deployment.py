@@ -1,13 +1,8 @@
 from __future__ import annotations
 
 from dashboard.domain.deployment import PhaseState, advance, reached
-from dashboard.domain.pipeline import (
-    DeploymentSettings,
-    DeploymentStatus,
-    PipelineState,
-    Pod,
-    settings_of,
-)
+from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.pipeline import DeploymentStatus, PipelineState, Pod
 
 
 def status(state, *, engine="Pending", sidekick="Pending", reason=""):

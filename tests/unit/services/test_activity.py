@@ -188,6 +188,7 @@ def test_a_csv_has_a_line_for_each_wanted_entry_with_its_time_in_utc(log: Activi
         "connection": "b",
         "connection id": "",
         "workspace": "",
+        "pipeline": "",
         "fields": "url, token",
         "note": "",
     }

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from dashboard.connectors.table_formats import TableFormat
-from dashboard.domain.pipeline import DeploymentSettings
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.table import ColumnFacts
 from dashboard.services.notebook import notebook
 from tests.unit.services.run_stubs import draft
