@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.badges import ACTIVITY_LOOKS, cell
 from components.text import ago, count, moment, short
-from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
+from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult, sentence
 
 _WORDS = "activity_words"
 _ACT = "activity_act"
@@ -20,6 +20,10 @@ _PAGE = "activity_page"
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _MOST_CHARACTERS = 300
+_ROW_PX = 38
+#: Streamlit breaks lines in rows above four times the font's size, 60 pixels, alone.
+_TALL_ROW_PX = 62
+_CHARACTERS_A_LINE = 64
 _RESULTS = {result: cell(look, result.value) for result, look in ACTIVITY_LOOKS.items()}
 
 
@@ -101,12 +105,10 @@ def activity_table(
     frame = pd.DataFrame(
         {
             "When": [when(entry.at, now=now, zone=zone) for entry in entries],
-            "Act": [entry.act.value for entry in entries],
+            "What happened": [_cell(sentence(entry)) for entry in entries],
             "Connection": [_cell(entry.connection_name) for entry in entries],
             "Result": [[_RESULTS[entry.result]] for entry in entries],
             "By": [by(entry, me=me) for entry in entries],
-            "Workspace": [_cell(entry.workspace) for entry in entries],
-            "Details": [_details(entry) for entry in entries],
         }
     )
     with st.container(key="activity_list"):
@@ -141,38 +143,35 @@ def by(entry: Activity, *, me: str) -> str:
 
 
 def _grid(frame: pd.DataFrame) -> None:
+    text = st.column_config.TextColumn
+    is_long = any(len(told) > _CHARACTERS_A_LINE for told in frame["What happened"])
+    row_px = _TALL_ROW_PX if is_long else _ROW_PX
     st.dataframe(
         frame,
         hide_index=True,
-        row_height=36,
+        row_height=row_px,
         width="stretch",
-        height=min(36 * len(frame) + 36, 650),
+        height=min(row_px * len(frame) + 36, 656),
         key="activity_table",
         column_config={
-            "When": st.column_config.TextColumn("When", width=120),
-            "Act": st.column_config.TextColumn("Act", width=140),
-            "Connection": st.column_config.TextColumn("Connection", width=190),
+            "When": text("When", width=96),
+            "What happened": text("What happened", width=440),
+            "Connection": text("Connection", width=190),
             "Result": st.column_config.MultiselectColumn(
                 "Result",
                 options=list(_RESULTS.values()),
                 color=[ACTIVITY_LOOKS[result].color for result in _RESULTS],
-                width=115,
+                width=112,
             ),
-            "By": st.column_config.TextColumn("By", width=125),
-            "Workspace": st.column_config.TextColumn("Workspace", width=120),
-            "Details": st.column_config.TextColumn("Details", width=360),
+            "By": text("By", width=138),
         },
         alt=f"{count(len(frame), 'entry', 'entries')} of the activity log, newest first: when, "
-        "what was done to which connection, how it ended, and by whom",
+        "what happened to which connection, how it ended, and by whom",
     )
 
 
 def _cell(text: str) -> str:
     return short(text, _MOST_CHARACTERS)
-
-
-def _details(entry: Activity) -> str:
-    return _cell(" · ".join(part for part in (", ".join(entry.fields), entry.note) if part))
 
 
 def _to_first_page() -> None:

@@ -1,10 +1,74 @@
-"""Select fields that follow the address: what they show, and words that tell options apart."""
+"""The filters of lists: search and select fields, and words that tell options apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import streamlit as st
+
+T = TypeVar("T")
+
+
+def search_field(
+    label: str,
+    placeholder: str,
+    *,
+    key: str,
+    width: int,
+    pause: str,
+    on_change: Callable[[], None],
+) -> str:
+    """Draw a search and return its words.
+
+    Parameters
+    ----------
+    pause
+        How long typing must pause before it is searched for, such as `100ms`.
+    """
+    words = st.text_input(
+        label,
+        placeholder=placeholder,
+        icon=":material/search:",
+        label_visibility="collapsed",
+        width=width,
+        live=pause,
+        key=key,
+        on_change=on_change,
+    )
+    return words or ""
+
+
+def filter_field(
+    label: str,
+    options: Mapping[T, str],
+    *,
+    placeholder: str | None,
+    key: str,
+    width: int,
+    on_change: Callable[[], None],
+) -> T | None:
+    """Draw a filter and return what is chosen; None is for all.
+
+    Parameters
+    ----------
+    options
+        What can be chosen, with its words. Words that are the same are numbered.
+    placeholder
+        Stands there while all are wanted; None where one of the options always holds.
+    """
+    told = dict(zip(options, distinct(list(options.values())), strict=True))
+    return st.selectbox(
+        label,
+        list(options),
+        index=None if placeholder is not None else 0,
+        placeholder=placeholder,
+        format_func=lambda one: told.get(one, ""),
+        label_visibility="collapsed",
+        width=width,
+        key=key,
+        on_change=on_change,
+    )
 
 
 def hold(key: str, value: object) -> None:

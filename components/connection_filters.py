@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
 from components.badges import HEALTH_LOOKS
-from components.choices import distinct, hold
+from components.choices import filter_field, hold, search_field
 from components.text import plain, short
 from dashboard.domain.check import HealthState
 from dashboard.domain.connection_list import Order
@@ -59,49 +60,35 @@ class FilterFacts:
 
 def search_box(on_choose: OnChoose) -> str:
     """Draw the search and return its words; `on_choose` is called with each change of the page."""
-    words = st.text_input(
+    return search_field(
         "Search",
-        placeholder="Name, type, host or workspace",
-        icon=":material/search:",
-        label_visibility="collapsed",
-        width=230,
-        live=_PAUSE,
+        "Name, type, host or workspace",
         key=SEARCH_KEY,
-        on_change=on_choose,
-        args=(lambda old: replace(old, page=1),),
+        width=230,
+        pause=_PAUSE,
+        on_change=partial(on_choose, lambda old: replace(old, page=1)),
     )
-    return words or ""
 
 
 def type_and_workspace(choice: ListChoice, facts: FilterFacts, on_choose: OnChoose) -> None:
     """Draw the filters by type and by workspace."""
-    kinds = _words(facts.types, lambda kind: short(kind, _LONGEST_NAME) or "(no type)")
-    rooms = {NOT_LINKED: "Not linked", **_words(list(facts.rooms), facts.rooms.__getitem__)}
     hold(_TYPE_KEY, choice.type)
-    st.selectbox(
+    filter_field(
         "Type",
-        list(kinds),
-        index=None,
+        {kind: short(kind, _LONGEST_NAME) or "(no type)" for kind in facts.types},
         placeholder="All types",
-        format_func=lambda kind: kinds.get(kind, ""),
-        label_visibility="collapsed",
-        width=130,
         key=_TYPE_KEY,
-        on_change=_chosen_type,
-        args=(on_choose,),
+        width=130,
+        on_change=partial(_chosen_type, on_choose),
     )
     hold(_ROOM_KEY, choice.workspace or None)
-    st.selectbox(
+    filter_field(
         "Workspace",
-        list(rooms),
-        index=None,
+        {NOT_LINKED: "Not linked"} | {one: plain(name) for one, name in facts.rooms.items()},
         placeholder="All workspaces",
-        format_func=lambda one: rooms.get(one, ""),
-        label_visibility="collapsed",
-        width=165,
         key=_ROOM_KEY,
-        on_change=_chosen_room,
-        args=(on_choose,),
+        width=165,
+        on_change=partial(_chosen_room, on_choose),
     )
 
 
@@ -134,15 +121,13 @@ def health_pills(
 def order_choice(choice: ListChoice, on_choose: OnChoose) -> None:
     """Draw the choice of the order."""
     hold(_ORDER_KEY, choice.order.value)
-    st.selectbox(
+    filter_field(
         "Sort by",
-        [order.value for order in Order],
-        format_func=lambda value: _ORDER_WORDS[Order(value)],
-        label_visibility="collapsed",
-        width=165,
+        {order.value: _ORDER_WORDS[order] for order in Order},
+        placeholder=None,
         key=_ORDER_KEY,
-        on_change=_chosen_order,
-        args=(on_choose,),
+        width=165,
+        on_change=partial(_chosen_order, on_choose),
     )
 
 
@@ -166,8 +151,3 @@ def _chosen_room(on_choose: OnChoose) -> None:
 def _chosen_order(on_choose: OnChoose) -> None:
     order = Order(st.session_state[_ORDER_KEY])
     on_choose(lambda old: replace(old, order=order, page=1))
-
-
-def _words(values: Sequence[str], words: Callable[[str], str]) -> dict[str, str]:
-    """Return words for each value."""
-    return dict(zip(values, distinct([plain(words(one)) for one in values]), strict=True))

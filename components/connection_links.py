@@ -8,8 +8,7 @@ from datetime import UTC, datetime, tzinfo
 import streamlit as st
 
 from components.connection_drawer import DrawerAct, DrawerIntent, OnAct
-from components.health_words import told_when
-from components.text import count, md, plain
+from components.text import count, md, plain, told_when
 from dashboard.domain.check import Check
 from dashboard.domain.run import Run
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
-from components.health_words import told_when
-from components.text import md, short
+from components.text import md, short, told_when
 from dashboard.domain.activity import Act, Activity, ActResult
 
 _LONGEST = 60

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
-from components.text import ago, moment
+from components.text import moment, told_when
 from dashboard.connectors.causes import FetchCause
 from dashboard.domain.check import Check, CheckKind, Health, HealthState
 
@@ -44,11 +44,3 @@ def short_cause(check: Check) -> str:
     if status is not None:
         return status[1]
     return next((words for cause, words in _SHORT.items() if cause == check.cause_code), "")
-
-
-def told_when(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
-    """Return a time in the past as an age where it is under a day, else as a date."""
-    age = now - at
-    if age < timedelta(minutes=1):
-        return "just now"
-    return ago(age.total_seconds()) if age < timedelta(days=1) else moment(at, now=now, zone=zone)

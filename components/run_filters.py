@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from components.badges import RUN_LOOKS
-from components.choices import distinct, hold
+from components.badges import RUN_LOOKS, cell
+from components.choices import filter_field, hold, search_field
 from components.text import plain, short
 from dashboard.domain.run import RunState
 from dashboard.domain.run_choice import PERIODS, RunChoice, between, days_of
@@ -64,16 +65,13 @@ def run_filters(
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", key="runs_filters"
     ):
-        words = st.text_input(
+        words = search_field(
             "Search inputs, summaries and names",
-            placeholder="Search all texts",
-            icon=":material/search:",
-            label_visibility="collapsed",
-            width=200,
-            live=_PAUSE,
+            "Search all texts",
             key=SEARCH_KEY,
-            on_change=on_choose,
-            args=(_first_page,),
+            width=200,
+            pause=_PAUSE,
+            on_change=partial(on_choose, _first_page),
         )
         pipeline = _pipeline(choice, choices.pipelines, on_choose)
         connection = _connection(choices, on_choose)
@@ -89,7 +87,7 @@ def run_filters(
             on_change=_chosen_flagged,
             args=(on_choose,),
         )
-    return NamesChosen(words or "", pipeline, connection)
+    return NamesChosen(words, pipeline, connection)
 
 
 def clear_names() -> None:
@@ -125,19 +123,13 @@ def _pipeline(
     elif held is not None and (held[1] or held not in words):
         held = None
     hold(_PIPELINE_KEY, held)
-    options = list(words)
-    told_once = distinct([words[one] for one in options])
-    chosen = st.selectbox(
+    chosen = filter_field(
         "Pipeline and version",
-        options,
-        index=None,
+        words,
         placeholder="All pipelines",
-        format_func=lambda one: told_once[options.index(one)] if one in words else "",
-        label_visibility="collapsed",
-        width=135,
         key=_PIPELINE_KEY,
-        on_change=_chosen_pipeline,
-        args=(on_choose,),
+        width=135,
+        on_change=partial(_chosen_pipeline, on_choose),
     )
     return chosen[0] if chosen else ""
 
@@ -146,18 +138,13 @@ def _connection(choices: RunChoices, on_choose: OnChoose) -> str:
     options = list(choices.connections)
     if st.session_state.get(_CONNECTION_KEY) not in (None, *options):
         st.session_state[_CONNECTION_KEY] = None
-    told = distinct([short(name, _LONGEST) or "(no name)" for name in options])
-    chosen = st.selectbox(
+    chosen = filter_field(
         "Connection",
-        options,
-        index=None,
+        {name: short(name, _LONGEST) or "(no name)" for name in options},
         placeholder="All connections",
-        format_func=lambda one: told[options.index(one)] if one in options else "",
-        label_visibility="collapsed",
-        width=145,
         key=_CONNECTION_KEY,
-        on_change=on_choose,
-        args=(_first_page,),
+        width=145,
+        on_change=partial(on_choose, _first_page),
     )
     return chosen or ""
 
@@ -166,39 +153,31 @@ def _person(choice: RunChoice, people: Mapping[str, str], me: str, on_choose: On
     options = list(people)
     if choice.person and choice.person not in people:
         options.append(choice.person)
-    names = [
-        "You" if one == me else plain(people.get(one, "")) or "Another person" for one in options
-    ]
-    told = distinct(names)
+    names = {
+        one: "You" if one == me else plain(people.get(one, "")) or "Another person"
+        for one in options
+    }
     hold(_PERSON_KEY, choice.person or None)
-    st.selectbox(
+    filter_field(
         "Person",
-        options,
-        index=None,
+        names,
         placeholder="By anybody",
-        format_func=lambda one: told[options.index(one)] if one in options else "",
-        label_visibility="collapsed",
-        width=115,
         key=_PERSON_KEY,
-        on_change=_chosen_person,
-        args=(on_choose,),
+        width=115,
+        on_change=partial(_chosen_person, on_choose),
     )
 
 
 def _when(choice: RunChoice, today: date, on_choose: OnChoose) -> None:
     days = days_of(choice.when)
     hold(_WHEN_KEY, _DAYS if days else choice.when or None)
-    st.selectbox(
+    filter_field(
         "Time",
-        [*PERIODS, _DAYS],
-        index=None,
+        {one: _PERIOD_WORDS[one] for one in PERIODS} | {_DAYS: "Choose days"},
         placeholder="Any time",
-        format_func=lambda one: _PERIOD_WORDS.get(one, "Choose days"),
-        label_visibility="collapsed",
-        width=115,
         key=_WHEN_KEY,
-        on_change=_chosen_when,
-        args=(on_choose, today),
+        width=115,
+        on_change=partial(_chosen_when, on_choose, today),
     )
     if days is not None:
         shown = st.session_state.get(_DAYS_KEY)
@@ -218,17 +197,13 @@ def _when(choice: RunChoice, today: date, on_choose: OnChoose) -> None:
 
 def _state(choice: RunChoice, on_choose: OnChoose) -> None:
     hold(_STATE_KEY, choice.state.value if choice.state is not None else None)
-    st.selectbox(
+    filter_field(
         "State",
-        [state.value for state in RunState],
-        index=None,
+        {state.value: cell(look, state.value) for state, look in RUN_LOOKS.items()},
         placeholder="All states",
-        format_func=lambda value: f"{RUN_LOOKS[RunState(value)].glyph} {value}",
-        label_visibility="collapsed",
-        width=115,
         key=_STATE_KEY,
-        on_change=_chosen_state,
-        args=(on_choose,),
+        width=115,
+        on_change=partial(_chosen_state, on_choose),
     )
 
 

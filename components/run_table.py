@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from components.badges import RUN_LOOKS, cell
-from components.tables import on_pressed_row
-from components.text import ago, count, milliseconds, moment, on_button, plain, short
+from components.tables import Rows, name_column, ticked_table
+from components.text import count, milliseconds, on_button, plain, short, told_when
 from dashboard.domain.run import Run, RunState
 from dashboard.domain.run_filter import RunFacts
 
-if TYPE_CHECKING:
-    from streamlit.elements.arrow import DataframeStateInput
-
 _KEY: Final = "runs_table"
 _OPEN: Final = "runs_open"
-_ROW_PX: Final = 38
-_MOST_PX: Final = 610
-_DAY_S: Final = 86_400.0
-_MINUTE_S: Final = 60.0
 _LONGEST: Final = 200
 _VERSION_LETTERS: Final = 8
 _STATES: Final = {state: cell(look, state.value) for state, look in RUN_LOOKS.items()}
@@ -45,40 +38,23 @@ def run_table(  # noqa: PLR0913 - what a table shows and calls, by keyword
     on_open: Callable[[str], None],
     on_tick: Callable[[Sequence[str], Sequence[str]], None],
 ) -> None:
-    """Draw one page of the list.
+    """Draw one page of the list; see `Rows` for what is ticked and called.
 
     Parameters
     ----------
     found_in
         While words are searched for: how many rows hold them, by run id. Those that are absent
         were found by their names.
-    ticked
-        Ids of the runs that are ticked, on this page or not.
     me
         The platform's id of the reader's account, who is "you".
-    on_open
-        Called with the id of the run whose name was pressed.
-    on_tick
-        Called with the ids of the rows drawn, and with those of them that are ticked now.
     """
     ids = [run.run_id for run in runs]
-    wanted = set(ticked)
-    ticks = [at for at, one in enumerate(ids) if one in wanted]
-    if _KEY in st.session_state and _ticks(len(ids)) != ticks:
-        # Other rows stand there now, or a tick was taken away elsewhere.
-        st.session_state[_KEY] = _selection(ticks)
     with st.container(key="runs_list"):
-        st.dataframe(
+        ticked_table(
             _frame(runs, facts, found_in, me, zone),
-            hide_index=True,
-            row_height=_ROW_PX,
-            width="stretch",
-            height=min(_ROW_PX * len(runs) + 37, _MOST_PX),
+            Rows(ids, ticked, on_open, on_tick),
             key=_KEY,
-            on_select=lambda: on_tick(ids, [ids[at] for at in _ticks(len(ids))]),
-            selection_mode="multi-row",
-            selection_default=_selection(ticks),
-            column_config=_columns(ids, on_open, is_search=found_in is not None),
+            columns=_columns(ids, on_open, is_search=found_in is not None),
             alt=f"{count(len(runs), 'run')}, newest first: name, when, pipeline and version, "
             "state, rows, what is to be checked, median latency, and by whom",
         )
@@ -105,7 +81,7 @@ def _frame(
     known = [facts.get(run.run_id, RunFacts()) for run in runs]
     columns = {
         "Name": [on_button(run_title(run)) for run in runs],
-        "When": [_when(run.created_at, now=now, zone=zone) for run in runs],
+        "When": [told_when(run.created_at, now=now, zone=zone) for run in runs],
         "Pipeline": [_pipeline(run) for run in runs],
         "State": [[_STATES[run.state]] for run in runs],
         "Rows": [rows_words(run) for run in runs],
@@ -125,15 +101,7 @@ def _columns(
 ) -> dict[str, Any]:  # Streamlit's types of columns are not public
     text = st.column_config.TextColumn
     columns = {
-        "Name": st.column_config.ButtonColumn(
-            "Name",
-            type="tertiary",
-            alignment="left",
-            width=200,
-            key=_OPEN,
-            on_click=on_pressed_row,
-            args=(_OPEN, ids, on_open),
-        ),
+        "Name": name_column("Name", ids, on_open, key=_OPEN, width_px=200),
         "When": text("When", width=85),
         "Pipeline": text("Pipeline", width=165),
         "State": st.column_config.MultiselectColumn(
@@ -156,22 +124,6 @@ def _columns(
     if is_search:
         columns["Found in"] = text("Found in", width=80)
     return columns
-
-
-def _selection(ticks: Sequence[int]) -> DataframeStateInput:
-    return {"selection": {"rows": list(ticks), "columns": [], "cells": []}}
-
-
-def _ticks(rows: int) -> list[int]:
-    chosen = st.session_state[_KEY]["selection"]["rows"]
-    return sorted(at for at in chosen if 0 <= at < rows)
-
-
-def _when(at: datetime, *, now: datetime, zone: tzinfo) -> str:
-    seconds = (now - at).total_seconds()
-    if seconds < _MINUTE_S:
-        return "just now"  # seconds would be wrong a moment later
-    return ago(seconds) if seconds < _DAY_S else moment(at, now=now, zone=zone)
 
 
 def _pipeline(run: Run) -> str:

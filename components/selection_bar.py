@@ -24,10 +24,7 @@ _LABELS = {
     BarAct.UNLINK: "Unlink…",
     BarAct.TEST: "Test",
     BarAct.EXPORT: "Export…",
-    BarAct.DELETE: "Delete…",
-    BarAct.CLEAR: "Clear",
 }
-_QUIET = (BarAct.DELETE, BarAct.CLEAR)
 
 
 def selection_bar(
@@ -53,12 +50,27 @@ def selection_bar(
     ):
         hidden = f" :small[:gray[({elsewhere:,} not here)]]" if elsewhere else ""
         st.markdown(f"**{ticked:,} selected**{hidden}", width="content")
+        # What harms nobody stands at one end, what cannot be undone at the other, with a gap.
+        _button(BarAct.CLEAR, "Clear", on_act, is_quiet=True)
         for act, label in _LABELS.items():
-            st.button(
-                label,
-                type="tertiary" if act in _QUIET else "secondary",
-                disabled=act is BarAct.TEST and is_testing,
-                key=f"connections_bar_{act}",
-                on_click=on_act,
-                args=(act,),
-            )
+            _button(act, label, on_act, is_off=act is BarAct.TEST and is_testing)
+        st.space("medium")
+        _button(BarAct.DELETE, "Delete…", on_act, is_quiet=True)
+
+
+def _button(
+    act: BarAct,
+    label: str,
+    on_act: Callable[[BarAct], None],
+    *,
+    is_quiet: bool = False,
+    is_off: bool = False,
+) -> None:
+    st.button(
+        label,
+        type="tertiary" if is_quiet else "secondary",
+        disabled=is_off,
+        key=f"connections_bar_{act}",
+        on_click=on_act,
+        args=(act,),
+    )

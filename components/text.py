@@ -97,3 +97,11 @@ def moment(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
         return "yesterday"
     day = f"{local.day} {local:%b}"
     return day if local.year == today.year else f"{day} {local.year}"
+
+
+def told_when(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
+    """Return a time in the past as an age where it is under a day, else as a date."""
+    age = now - at
+    if age < timedelta(minutes=1):
+        return "just now"  # seconds would be wrong a moment later
+    return ago(age.total_seconds()) if age < timedelta(days=1) else moment(at, now=now, zone=zone)

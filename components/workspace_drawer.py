@@ -22,7 +22,7 @@ from dashboard.errors import DashboardError
 #: So many rows of a kind are drawn; the rest is counted.
 _MOST_ROWS = 25
 _MOST_TYPE = 12
-_FACTS_PX = 150
+_FACTS_PX = 190
 _ROLE_LOOKS = {
     MemberRole.OWNER: Look("shield_person", "blue", ""),
     MemberRole.COLLABORATOR: Look("person", "gray", ""),

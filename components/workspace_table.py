@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 import pandas as pd
 import streamlit as st
 
-from components.tables import on_pressed_row
+from components.tables import name_column
 from components.text import count, moment, plain
 from dashboard.domain.workspace import Workspace
 
@@ -60,18 +60,10 @@ def _grid(frame: pd.DataFrame, ids: Sequence[str], on_open: Callable[[str], None
         hide_index=True,
         row_height=38,
         width="stretch",
-        height=min(38 * len(ids) + 37, 610),
+        height=min(38 * len(ids) + 36, 610),
         key="workspaces_table",
         column_config={
-            "Name": st.column_config.ButtonColumn(
-                "Name",
-                type="tertiary",
-                alignment="left",
-                width=320,
-                key=_OPEN,
-                on_click=on_pressed_row,
-                args=(_OPEN, ids, on_open),
-            ),
+            "Name": name_column("Name", ids, on_open, key=_OPEN, width_px=320),
         },
         alt=f"{count(len(ids), 'workspace')}: name, linked connections, models and pipelines",
     )

@@ -56,4 +56,6 @@ elif not index.connections:
     empty_state("No connections yet", strings.CONNECTION, ways, icon="link")
 else:
     connection_list.draw(index, rooms.value or ())
+# Whatever the list shows: an address may name a connection that no filter lets through.
+if index is not None and not rooms.is_first:
     connection.draw_drawer(known, rooms.value or ())

@@ -33,9 +33,10 @@ rooms = live.read(current.catalog.workspaces(who))
 pipelines = live.read(current.catalog.pipelines(who))
 names = labels(rooms.value or ())
 busy_rooms = [one.workspace_id for one in pipelines.value or () if one.workspace_id in names]
-link_key, room_key = "new_connection_link", "new_connection_room"
+link_key = "duplicate_link" if copied_id else "new_connection_link"
+room_key = "new_connection_room"
 
-copied = connection_copy.copying(copied_id)
+copied = connection_copy.copying(copied_id, rooms.value or ())
 connection_copy.prefill(copied)
 error = view.last_error(view.FORM, state)
 form = live.drawn_form(view.FORM)
@@ -44,8 +45,8 @@ connector = view.connector()
 
 def save(corrected: dict[str, str] | None = None, *, tested: bool = True) -> None:
     """Save what is typed, with a correction if one was taken."""
-    room_id = st.session_state.get(room_key) if st.session_state.get(link_key) else None
-    link_to = next((room for room in rooms.value or () if room.workspace_id == room_id), None)
+    may_link = rooms.value or () if st.session_state.get(link_key) else ()
+    link_to = connection_copy.link_to(copied, may_link, st.session_state.get(room_key))
     act = Act.CREATED if copied.copy is None else Act.DUPLICATED
     view.save(form, link_to=link_to, act=act, tested=tested, corrected=corrected)
 
@@ -80,7 +81,6 @@ def draw() -> None:
                 error,
                 key_of=view.key_of,
                 bound=view.bound(),
-                correction="Save it as" if state.error is not None else "Test it as",
                 on_correct=save if state.error is not None else view.start_test,
             )
         if (rest := view.error_elsewhere(error, connector)) is not None:
@@ -105,6 +105,7 @@ def draw() -> None:
         after_saving(
             None if rooms.is_first or pipelines.is_first else names,
             room_id=busy_rooms[0] if busy_rooms else None,
+            same_ids=copied.room_ids if copied.copy is not None else None,
             link_key=link_key,
             room_key=room_key,
             explanation=strings.WORKSPACE,

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+_MOST_FIELDS: Final = 6
+#: Words that begin a sentence and are small within one; anything else may be a name.
+_OPENING: Final = re.compile(r"(A|An|The|This|These|It|Its|There|None|No|Nobody|Nothing)\b")
 
 
 class Act(StrEnum):
@@ -95,3 +102,86 @@ class ActivityFilter:
     results: tuple[ActResult, ...] = ()
     words: str = ""
     connection_name: str = ""
+
+
+#: What was tried, where it did not come about.
+_TRIED: Final = {
+    Act.CREATED: "create",
+    Act.DUPLICATED: "save the duplicate",
+    Act.IMPORTED: "import",
+    Act.EDITED: "edit",
+    Act.RESTORED: "restore",
+    Act.DELETED: "delete",
+    Act.LINKED: "link",
+    Act.UNLINKED: "unlink",
+    Act.TESTED: "test",
+    Act.FETCHED: "fetch a table",
+    Act.EXPORTED: "export",
+    Act.WORKSPACE_CREATED: "create the workspace",
+    Act.MEMBER_ADDED: "add a member",
+    Act.DEPLOYED: "deploy",
+    Act.UNDEPLOYED: "undeploy",
+    Act.STOPPED_IDLE: "stop the idle pipeline",
+    Act.KEPT_RUNNING: "give more time to",
+    Act.GUARD_CHANGED: "change the idle guard of",
+    Act.PIPELINE_CREATED: "create the pipeline",
+    Act.MODEL_UPLOADED: "upload the model",
+}
+_DONE: Final = {
+    Act.FETCHED: "Fetched a table",
+    Act.WORKSPACE_CREATED: "Created the workspace",
+    Act.MEMBER_ADDED: "Added a member",
+    Act.STOPPED_IDLE: "Stopped the idle pipeline",
+    Act.KEPT_RUNNING: "Gave more time to",
+    Act.GUARD_CHANGED: "Changed the idle guard of",
+    Act.PIPELINE_CREATED: "Created the pipeline",
+    Act.MODEL_UPLOADED: "Uploaded the model",
+}
+_BEFORE_WORKSPACE: Final = {
+    Act.LINKED: "to ",
+    Act.UNLINKED: "from ",
+    Act.MEMBER_ADDED: "to ",
+    Act.WORKSPACE_CREATED: "",
+}
+_BEFORE_FIELDS: Final = {Act.EDITED: "", Act.EXPORTED: "without "}
+
+
+def sentence(entry: Activity) -> str:
+    """Return what happened, and why where it did not work. Plain text; names may be hostile.
+
+    For example `Edited token and url`, or `Could not create: a connection of that name exists`.
+    """
+    did_work = entry.result is ActResult.DONE
+    if entry.act is Act.TESTED and entry.result is ActResult.FAILED:
+        told = "The test failed"
+    elif did_work:
+        told = " ".join([_DONE.get(entry.act, entry.act.value), *_about(entry)])
+    elif entry.result is ActResult.UNFINISHED:
+        told = " ".join(["Began to", _TRIED[entry.act], *_about(entry)]) + ", not finished"
+    else:
+        told = " ".join(["Could not", _TRIED[entry.act], *_about(entry)])
+    # What an export leaves out is told already.
+    note = "" if entry.act is Act.EXPORTED and entry.fields and did_work else entry.note
+    note = note.strip().removesuffix(".")
+    if _OPENING.match(note):
+        note = note[0].lower() + note[1:]
+    return f"{told}: {note}" if note else told
+
+
+def _about(entry: Activity) -> Sequence[str]:
+    """Return what it was done with, and where."""
+    parts = [entry.pipeline] if entry.pipeline else []
+    # Of what came to nothing, the parts are of no interest; but for an edit, they are the point.
+    if entry.fields and (entry.result is ActResult.DONE or entry.act is Act.EDITED):
+        parts.append(_BEFORE_FIELDS.get(entry.act, "with ") + _listed(entry.fields))
+    if entry.workspace:
+        parts.append(_BEFORE_WORKSPACE.get(entry.act, "in ") + entry.workspace)
+    return parts
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_FIELDS
+    told = [*names[:_MOST_FIELDS], *([f"{more} more"] if more > 0 else [])]
+    if told[-1].startswith("and "):  # counted already where it was noted
+        return ", ".join(told[:-1]) + f" {told[-1]}"
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

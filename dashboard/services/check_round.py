@@ -20,21 +20,33 @@ from dashboard.services.pacing import PacedQueue
 _AT_A_TIME: Final = 2
 _HOST_GAP_S: Final = 1.0
 _POLL_S: Final = 0.05
+_MOST_NAMED: Final = 3
+_LONGEST_NAME: Final = 60
 
 
 @dataclass(slots=True)
 class _Round:
-    """One round under way, and what it found so far."""
+    """One round under way, and what it found so far.
+
+    Parameters
+    ----------
+    works
+        Names of those that passed.
+    fails
+        Names of those that did not, each with why.
+    untold
+        Why some could not be tested.
+    """
 
     total: int
-    works: int = 0
-    fails: int = 0
+    works: list[str] = field(default_factory=list)
+    fails: list[tuple[str, str]] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     cancel: threading.Event = field(default_factory=threading.Event)
 
     @property
     def done(self) -> int:
-        return self.works + self.fails + len(self.untold)
+        return len(self.works) + len(self.fails) + len(self.untold)
 
 
 class CheckRounds:
@@ -154,10 +166,10 @@ class CheckRounds:
         except Exception as exc:  # noqa: BLE001 - one odd connection must not end the round
             under_way.untold.append(f"{connection.name}: {self._on_unexpected(exc).message}")
         else:
-            if result.passed:
-                under_way.works += 1
+            if result.failure is None:
+                under_way.works.append(connection.name)
             else:
-                under_way.fails += 1
+                under_way.fails.append((connection.name, result.failure.message))
 
 
 def _awaited(
@@ -172,17 +184,35 @@ def _awaited(
 
 def _told(under_way: _Round, *, left_out: int) -> str:
     """Say how a round ended."""
-    tested = under_way.works + under_way.fails
-    parts = [f"{under_way.works:,} of {tested:,} {'works' if tested == 1 else 'work'}"]
-    if under_way.fails:
-        parts.append(f"{under_way.fails:,} {'fails' if under_way.fails == 1 else 'fail'}")
+    parts = [_found(under_way)] if under_way.works or under_way.fails else []
     if left_out == 1:
         parts.append("1 is of a type that cannot be tested")
     elif left_out:
         parts.append(f"{left_out:,} are of types that cannot be tested")
-    told = "; ".join(parts) + "."
+    told = [f"{'; '.join(parts)}."] if parts else []
     if under_way.untold:
-        told += f" {len(under_way.untold):,} could not be tested: {under_way.untold[0]}"
+        told.append(f"{len(under_way.untold):,} could not be tested: {under_way.untold[0]}")
     if under_way.done < under_way.total:
-        told = f"Stopped after {under_way.done:,} of {under_way.total:,}: {told}"
-    return told
+        told.insert(0, f"Stopped after {under_way.done:,} of {under_way.total:,}.")
+    return " ".join(told)
+
+
+def _found(under_way: _Round) -> str:
+    """Say how many work; one that was tested alone, and the first that fail, are named."""
+    works, fails = len(under_way.works), len(under_way.fails)
+    if (works, fails) == (1, 0):
+        return f"{_short(under_way.works[0])} works"
+    names = sorted(_short(name) for name, _why in under_way.fails)
+    if (works, fails) == (0, 1):
+        return f"{names[0]} does not work: {under_way.fails[0][1].rstrip('.')}"
+    told = f"{works:,} of {works + fails:,} {'works' if works == 1 else 'work'}"
+    if not fails:
+        return told
+    more = [f"{fails - _MOST_NAMED:,} more"] if fails > _MOST_NAMED else []
+    named = [*names[:_MOST_NAMED], *more]
+    listed = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
+    return f"{told}; {fails:,} {'fails' if fails == 1 else 'fail'}: {listed}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

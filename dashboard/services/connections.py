@@ -81,7 +81,7 @@ class Connections:
         name: str,
         connection_type: str,
         fields: Mapping[str, Secret[str]],
-        link_to: Workspace | None,
+        link_to: Sequence[Workspace] = (),
         test_id: str = "",
         act: Act = Act.CREATED,
     ) -> Outcome:
@@ -91,6 +91,8 @@ class Connections:
         ----------
         fields
             What was typed, by the connector's field keys.
+        link_to
+            Workspaces to link it to once it is there.
         test_id
             Where the test before it is watched; empty to save without one. Types that cannot be
             tested are saved without one in any case.
@@ -113,7 +115,7 @@ class Connections:
         who: Identity,
         draft: NewConnection,
         *,
-        link_to: Workspace | None = None,
+        link_to: Sequence[Workspace] = (),
         test_id: str = "",
         act: Act = Act.CREATED,
     ) -> Outcome:
@@ -126,7 +128,7 @@ class Connections:
             raise
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        if link_to is not None:
+        if link_to:
             return self._link_new(who, made, link_to)
         return Outcome(f"Saved {made.name}.", result=made.connection_id)
 
@@ -157,17 +159,23 @@ class Connections:
                 field="name",
             )
 
-    def _link_new(self, who: Identity, made: Connection, room: Workspace) -> Outcome:
-        # It is saved by now, whatever becomes of the link: that must not look like a failure.
+    def _link_new(self, who: Identity, made: Connection, rooms: Sequence[Workspace]) -> Outcome:
+        # It is saved by now, whatever becomes of the links: that must not look like a failure.
         try:
-            self._change_link(who, LinkChange(made, room, link=True))
-        except DashboardError as exc:
-            told = f"Saved {made.name}. It could not be linked to {room.name}: {exc.message}"
-            return Outcome(told, result=made.connection_id, is_partial=True)
+            tally = to_each(
+                rooms, lambda room: self._change_link(who, LinkChange(made, room, link=True))
+            )
         finally:
             self._reads.invalidate(who.key, catalog.CONNECTIONS)
-        told = f"Saved {made.name} and linked it to {room.name}."
-        return Outcome(told, result=made.connection_id)
+        told = f"Saved {made.name}"
+        if tally.done:
+            told += f" and linked it to {', '.join(room.name for room in tally.done)}"
+        troubles = [(room, error.message) for room, error in tally.troubles]
+        troubles += [(room, "The platform did not answer.") for room in tally.untried]
+        reasons = [f" It could not be linked to {room.name}: {why}" for room, why in troubles]
+        return Outcome(
+            f"{told}.{''.join(reasons)}", result=made.connection_id, is_partial=bool(reasons)
+        )
 
     def change_links(self, who: Identity, changes: Sequence[LinkChange]) -> Outcome:
         """Make and take away links one after the other, each confirmed by a re-read.

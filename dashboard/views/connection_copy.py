@@ -14,8 +14,10 @@ from dashboard.connectors import registry
 from dashboard.connectors.base import Connector, FieldKind
 from dashboard.domain.connection import Connection
 from dashboard.domain.detail_tree import Leaf, ValueKind
+from dashboard.domain.workspace import Workspace
 from dashboard.services.reads import Read
 from dashboard.views import finding
+from dashboard.views.connection import linked_rooms
 from dashboard.views.connection_form import CUSTOM, FORM, key_of
 
 
@@ -46,11 +48,14 @@ class Copying:
     ----------
     name
         Of the connection that is copied; empty when there is none.
+    room_ids
+        The workspaces it is linked to, as far as they can be told from others of their name.
     """
 
     name: str = ""
     copy: Copy | None = None
     awaited: Read[Any] | None = None
+    room_ids: tuple[int, ...] = ()
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -63,8 +68,14 @@ class Copying:
         return self.copy.lost if self.copy is not None else ()
 
 
-def copying(source_id: str) -> Copying:
-    """Return what there is of the connection to copy; nothing for an empty id."""
+def copying(source_id: str, rooms: Sequence[Workspace]) -> Copying:
+    """Return what there is of the connection to copy; nothing for an empty id.
+
+    Parameters
+    ----------
+    rooms
+        Those that the copy can be linked to.
+    """
     found = finding.find(FORM, source_id)
     source, known = found.connection, found.known
     if source is None:
@@ -75,15 +86,24 @@ def copying(source_id: str) -> Copying:
     number = 2
     while name in taken:
         name, number = f"{source.name} copy {number}", number + 1
+    linked = linked_rooms(source, rooms)
     own = registry.connector_for(source.type)
     if own in registry.CONNECTORS:
-        return Copying(source.name, copy_typed(source, own, name=name))
+        return Copying(source.name, copy_typed(source, own, name=name), room_ids=linked)
     current = runtime.current()
     outline = live.read(current.replacing.outline(current.identity(), source))
     if outline.value is None and outline.is_first:
         return Copying(source.name, awaited=outline)
     leaves = outline.value.leaves if outline.value is not None else ()
-    return Copying(source.name, copy_custom(source, leaves, name=name))
+    return Copying(source.name, copy_custom(source, leaves, name=name), room_ids=linked)
+
+
+def link_to(
+    copied: Copying, rooms: Sequence[Workspace], chosen_id: int | None
+) -> Sequence[Workspace]:
+    """Return the workspaces to link the new connection to: the original's, or the one chosen."""
+    wanted = copied.room_ids or (chosen_id,)
+    return [room for room in rooms if room.workspace_id in wanted]
 
 
 def copy_typed(source: Connection, own: Connector, *, name: str) -> Copy:

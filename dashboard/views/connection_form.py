@@ -132,7 +132,7 @@ def start_test(corrected: Mapping[str, str] | None = None) -> None:
 def save(
     form: live.Form,
     *,
-    link_to: Workspace | None,
+    link_to: Sequence[Workspace],
     act: Act = Act.CREATED,
     tested: bool = True,
     corrected: Mapping[str, str] | None = None,

@@ -79,7 +79,8 @@ def draw(index: ConnectionIndex, rooms: Sequence[Workspace]) -> None:
         horizontal=True, vertical_alignment="center", gap="small", key="connections_tools"
     ):
         type_and_workspace(choice, FilterFacts(index.types, rooms_by_id), _change)
-        _draw_bar(index, {row.connection.connection_id for row in rows})
+        if rows or session.ticked():
+            _draw_bar(index, {row.connection.connection_id for row in rows})
     if rows:
         connection_table(
             rows,

@@ -23,6 +23,7 @@ from dashboard.views import (
     members,
     run_dialogs,
     run_export,
+    undeploying,
 )
 
 
@@ -31,7 +32,8 @@ def draw() -> None:
     name, subject = session.dialog()
     openers: dict[str, Callable[[str], None]] = {
         "deploy": deploying.draw_deploy,
-        "undeploy": deploying.draw_undeploy,
+        "undeploy": undeploying.draw,
+        "undeploy_mine": undeploying.draw_mine,
         "new_pipeline": _new_pipeline,
         "new_workspace": _new_workspace,
         "use_instance": _use_instance,
@@ -43,8 +45,12 @@ def draw() -> None:
         "delete_runs": run_dialogs.draw_delete,
         "export_run": run_export.draw,
     }
-    if name in openers:
-        openers[name](subject)
+    if name not in openers:
+        return
+    openers[name](subject)
+    if session.dialog() != (name, subject):
+        # The page was drawn for an open dialog: what stands behind it, such as a drawer, is due.
+        st.rerun()
 
 
 def _new_pipeline(subject: str) -> None:

@@ -51,15 +51,24 @@ def test_entries_say_who_did_what_to_which_connection(open_page, log, demo):
     at = settle(open_page("activity"))
     assert table(at) == {
         "When": ["just now", "just now"],
-        "Act": ["Edited", "Deleted"],
+        "What happened": ["Edited token and url in lab", "Could not delete: Not yours"],
         "Connection": ["wire", "press"],
         "Result": [["✓ Done"], ["✕ Failed"]],
         "By": ["you", "ann@example.com"],
-        "Workspace": ["lab", ""],
-        "Details": ["token, url", "Not yours."],
     }
     assert "All 2, newest first." in words(at)
     assert [one.proto.label for one in at.get("download_button")] == ["CSV", "JSON"]
+
+
+def test_a_long_sentence_gets_rows_in_which_its_lines_break(open_page, log, demo):
+    log.note(demo.who, Act.TESTED, connection_name="wire")
+    at = settle(open_page("activity"))
+    assert at.dataframe[0].proto.row_height < 60
+    why = "The source asks for a sign-in (401). Ask its owner for a token, then add it."
+    log.note(demo.who, Act.TESTED, result=ActResult.FAILED, connection_name="wire", note=why)
+    at = settle(at.run())
+    assert table(at)["What happened"][0].endswith("then add it")
+    assert at.dataframe[0].proto.row_height > 60
 
 
 def test_a_search_an_act_and_a_result_narrow_the_table_down(open_page, log, demo):
@@ -116,7 +125,7 @@ def test_a_long_log_is_paged_and_a_search_begins_at_its_first_page(open_page, lo
     assert "101–120 of 120, newest first." in words(at)
     at.text_input(key="activity_words").input("c1")
     settle(at.run())
-    assert len(table(at)["Act"]) == 31
+    assert len(table(at)["When"]) == 31
     assert "All 31, newest first." in words(at)
 
 

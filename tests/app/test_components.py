@@ -12,10 +12,9 @@ from streamlit.testing.v1 import AppTest
 
 from components.error_panel import WayBack
 from components.home_cards import HomeIntent
-from components.pipeline_card import PipelineAct
 from dashboard import strings
 from dashboard.domain.check import Check, CheckKind, health_of
-from dashboard.domain.pipeline import DeploymentStatus, PipelineState, Pod
+from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RunState
 from dashboard.domain.story import StepKey, StoryFacts
 from dashboard.errors import PlatformUnreachable, UnexpectedAnswer
@@ -127,101 +126,6 @@ def test_an_empty_state_explains_and_its_first_way_is_the_primary():
     assert [button.proto.type for button in at.button] == ["primary", "secondary"]
     at.button(key="second").click().run()
     assert asked(at) == "second"
-
-
-# A pipeline's card
-
-_BUTTONS = {
-    None: [],
-    PipelineState.NOT_DEPLOYED: ["Deploy…"],
-    PipelineState.STARTING: ["Cancel and undeploy"],
-    PipelineState.RUNNING: ["Summarize", "Deploy again…", "Undeploy…"],
-    PipelineState.DEGRADED: ["Summarize", "Deploy again…", "Undeploy…"],
-    PipelineState.ERROR: ["Deploy again…", "Undeploy…"],
-    PipelineState.STOPPING: [],
-}
-_WORDS = {
-    None: "Asking the platform…",
-    PipelineState.NOT_DEPLOYED: "Uses nothing now.",
-    PipelineState.STARTING: "Starting, 42 s",
-    PipelineState.RUNNING: "Running for 42 s",
-    PipelineState.DEGRADED: "Degraded: 1 of 2 replicas answers",
-    PipelineState.ERROR: "Error, may recover",
-    PipelineState.STOPPING: "Stopping, 42 s",
-}
-
-
-def test_every_state_of_a_pipeline_is_covered_here():
-    assert set(_WORDS) == set(_BUTTONS) == {None, *PipelineState}
-
-
-@pytest.mark.parametrize("state", _WORDS)
-def test_a_card_says_the_state_and_offers_what_can_be_done(state):
-    at = draw(stories.draw_pipeline, stories.card(state))
-    assert _WORDS[state] in shown(words(at))
-    assert labels(at) == _BUTTONS[state]
-    uses = state is not None and state.uses_resources
-    assert ("**Uses** :gray[until undeployed]" in words(at)) is uses
-    assert ("2.5 CPU, 10 GiB, 2 replicas" in words(at)) is uses
-
-
-@pytest.mark.parametrize(
-    ("state", "label", "act"),
-    [
-        (PipelineState.NOT_DEPLOYED, "Deploy…", PipelineAct.DEPLOY),
-        (PipelineState.STARTING, "Cancel and undeploy", PipelineAct.UNDEPLOY),
-        (PipelineState.RUNNING, "Summarize", PipelineAct.SUMMARIZE),
-        (PipelineState.DEGRADED, "Undeploy…", PipelineAct.UNDEPLOY),
-        (PipelineState.ERROR, "Deploy again…", PipelineAct.DEPLOY),
-    ],
-)
-def test_a_button_of_a_card_asks_for_its_act(state, label, act):
-    at = draw(stories.draw_pipeline, stories.card(state))
-    next(button for button in at.button if button.label == label).click().run()
-    assert asked(at) is act
-
-
-def test_a_card_under_change_can_only_be_summarized_with():
-    at = draw(stories.draw_pipeline, stories.card(PipelineState.RUNNING), is_busy=True)
-    assert [button.disabled for button in at.button] == [False, True, True]
-
-
-def test_a_starting_card_shows_its_phases_and_the_usual_time():
-    facts = stories.card(PipelineState.STARTING, usual_start_s=60.0)
-    at = draw(stories.draw_pipeline, facts)
-    assert "Starting, 42 s of about 60 s" in shown(words(at))
-    assert [(one.label.split(":")[0].strip(), one.state) for one in at.status] == [
-        ("Settings accepted", "complete"),
-        ("Room found on the platform", "complete"),
-        ("Engine ready", "running"),
-    ]
-
-
-def test_an_error_older_than_ten_minutes_is_final():
-    at = draw(stories.draw_pipeline, stories.card(PipelineState.ERROR, started_s=601.0))
-    assert "Error, final" in shown(words(at))
-
-
-def test_a_final_error_does_not_promise_to_recover():
-    at = draw(stories.draw_pipeline, stories.card(PipelineState.ERROR, started_s=601.0))
-    assert not re.search("[Mm]ay recover|keeps trying", shown(words(at)))
-
-
-def test_a_card_says_what_the_platform_has_no_room_for():
-    lacking = Pod("engine-0", "Pending", "Insufficient cpu", required_cpu="64")
-    status = DeploymentStatus(PipelineState.ERROR, "Error", engines=(lacking,))
-    at = draw(stories.draw_pipeline, stories.card(PipelineState.ERROR, status=status))
-    assert "no room for it: hf-summarizer needs 64 CPU" in shown(words(at))
-
-
-def test_hostile_names_reasons_and_problems_on_a_card_are_text():
-    pod = Pod(stories.IMG, "Pending", stories.IMG, (stories.IMG,))
-    status = DeploymentStatus(PipelineState.ERROR, stories.IMG, engines=(pod,))
-    named = stories.pipeline(name=stories.IMG)
-    facts = stories.card(PipelineState.ERROR, status=status, pipeline=named, problem=stories.IMG)
-    at = draw(stories.draw_pipeline, facts)
-    assert no_markup(at)
-    assert shown(words(at)).count(stories.IMG) >= 5
 
 
 # A table's card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -166,6 +167,21 @@ def test_health_says_what_it_rests_on(many, open_page):
     assert column(at, "Proof")[0].startswith("401 since ")
 
 
+def test_all_columns_fit_a_window_and_name_and_health_fit_a_phone(demo, open_page):
+    at = settle(open_page("connections"))
+    told = json.loads(at.dataframe[0].proto.columns)
+    shown = [name for name in told if name != "_index"]
+    assert shown == [
+        *("Name", "Health", "Proof", "Type", "Host", "Used by", "Last run", "Created", "Details")
+    ]
+    with pa.ipc.open_stream(at.dataframe[0].proto.arrow_data.data) as reader:
+        assert reader.schema.names[: len(shown)] == shown
+    widths = [told[name]["width"] for name in shown]
+    ticks_px, borders_px = 33, 2
+    assert sum(widths) <= 980 - ticks_px - borders_px  # in a window of 1280 px, beside the rail
+    assert sum(widths[:2]) <= 370 - ticks_px - borders_px  # on a phone of 400 px
+
+
 def test_the_pills_count_what_the_other_filters_leave(many, open_page):
     at = settle(open_page("connections", type="HTTP"))
     (pills,) = [one for one in at.button_group if one.key == "connections_health"]
@@ -199,10 +215,28 @@ def test_nothing_found_offers_to_clear_the_filters(demo, open_page):
     at = settle(open_page("connections", type="HTTP", sort="name"))
     at.text_input(key=SEARCH).input("no such thing").run()
     assert "No connection fits these filters" in words(at)
+    assert "Tick rows" not in words(at)
     at.button(key="connections_clear").click().run()
     assert "1–6 of 6." in words(at)
     assert at.text_input(key=SEARCH).value == ""
     assert dict(at.query_params) == {"sort": "name"}
+
+
+@pytest.mark.parametrize("words_typed", ["", "no such thing"])
+def test_an_opened_connection_is_shown_whatever_the_filters_leave(demo, open_page, words_typed):
+    connection_id = demo.connect("week-47")
+    at = settle(open_page("connections", type="BIGQUERY", health="healthy"))
+    assert not at.dataframe
+    at.text_input(key=SEARCH).input(words_typed)
+    at.query_params["connection"] = connection_id
+    settle(at.run())
+    assert not at.dataframe
+    assert [one.proto.dialog.title for one in at.get("dialog")] == ["week\\-47"]
+
+
+def test_an_empty_list_says_that_an_opened_connection_is_gone(empty, open_page):
+    at = settle(open_page("connections", connection="gone"))
+    assert [one.value for one in at.info] == ["That connection does not exist any more\\."]
 
 
 def test_an_empty_list_leads_to_the_form_and_to_the_import(empty, open_page):
@@ -255,6 +289,14 @@ def test_ticked_rows_bring_what_can_be_done_with_them(demo, open_page):
         assert set(subject.split(",")) == set(ids)
 
 
+def test_delete_stands_last_and_far_from_clear(demo, open_page):
+    at = tick(settle(open_page("connections")), 0)
+    bar = [one.key for one in at.button if str(one.key).startswith("connections_bar_")]
+    assert bar[0] == "connections_bar_clear"
+    assert bar[-1] == "connections_bar_delete"
+    assert len(bar) == 6
+
+
 def _click(at: AppTest, key: str) -> tuple[str, str]:
     """Press a button, and return which dialog it opened; the dialog itself is somebody else's."""
     opened: list[tuple[str, str]] = []
@@ -290,7 +332,7 @@ def test_clear_takes_all_ticks_away(demo, open_page):
 def test_testing_the_ticked_ones_is_one_job_over_these(demo, open_page, monkeypatch):
     asked: list[list[str]] = []
 
-    def check(_who, connections) -> Outcome:
+    def check(_who, connections, *, session: str) -> Outcome:
         asked.append([one.name for one in connections])
         return Outcome("Tested 2 connections.")
 
@@ -315,7 +357,7 @@ def test_the_test_of_all_tells_how_far_it_is_and_can_be_stopped(demo, open_page,
 def test_check_all_leaves_nothing_out(demo, open_page, monkeypatch):
     asked: list[int] = []
 
-    def check(_who, connections) -> Outcome:
+    def check(_who, connections, *, session: str) -> Outcome:
         asked.append(len(connections))
         return Outcome("Tested them.")
 

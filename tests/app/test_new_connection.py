@@ -132,7 +132,7 @@ def test_a_correction_is_offered_without_the_secret_part_and_can_be_taken(demo, 
     broken = source.link("/hook-9xk2/a.json").replace("http:", "http")
     at = press(type_in(opened(open_page), name="corrected", url=broken), SAVE)
     offer = at.button(key="correct_url")
-    assert shown(offer.label) == "Save it as http://127.0.0.1/…"
+    assert shown(offer.label) == "Change it to http://127.0.0.1/… and try again"
     press(at, "correct_url")
     assert heading(at) == ["Connections"]
     assert stored(demo, "corrected") == {"url": source.link("/hook-9xk2/a.json")}
@@ -371,6 +371,27 @@ def test_a_duplicate_takes_over_what_may_be_shown_and_asks_for_the_secrets(demo,
     assert (new["token"], new["headers"]) == ("tok-1", {"X-Api-Key": "other"})
     assert "extra" not in new
     assert last_act(demo, "first copy 2") is Act.DUPLICATED
+
+
+def test_a_duplicate_is_linked_to_the_workspaces_of_its_original(demo, open_page, source):
+    source_id = connect(demo, "linked", {"url": source.link()})
+    rooms = [room.name for room in demo.current.gateway().list_workspaces(demo.who)][:2]
+    for room in rooms:
+        demo.link("linked", room)
+    at = opened(open_page, **{"from": source_id})
+    toggle = at.toggle(key="duplicate_link")
+    assert (toggle.label, toggle.value) == ("Link it to the same workspaces", True)
+    assert all(f"**{room}**" in shown(words(at)) for room in rooms)
+    press(at, SAVE)
+    made = demo.current.gateway().get_connection(demo.who, "linked copy")
+    assert set(made.workspace_names) == set(rooms)
+
+
+def test_a_duplicate_of_what_is_not_linked_is_not_linked_unless_asked(demo, open_page, source):
+    at = opened(open_page, **{"from": connect(demo, "alone", {"url": source.link()})})
+    assert not at.toggle(key="duplicate_link").value
+    press(at, SAVE)
+    assert demo.current.gateway().get_connection(demo.who, "alone copy").workspace_names == ()
 
 
 def test_a_duplicate_never_takes_over_a_link_with_hidden_parts(demo, open_page):

@@ -192,8 +192,9 @@ def add_member(at: AppTest, platform: Platform, email: str, role: MemberRole | N
 def test_an_added_member_stands_in_the_workspace_at_once(demo, open_page):
     at = settle(open_page("workspaces", workspace=room_id(demo)))
     add_member(at, demo, f" {JOHN.upper()} ", MemberRole.OWNER)
-    settle(at.run())
+    # No further run: the drawer is back with the one that closes the dialog.
     assert title(at) == ROOM
+    assert at.query_params["workspace"] == room_id(demo)
     assert any("is in workshop-workspace-summarization now" in shown(m.value) for m in at.success)
     assert JOHN in text(at).replace("\u2060", "")
     assert words(at).count(":material/shield_person:") == 2
