@@ -32,6 +32,7 @@ def after_saving(  # noqa: PLR0913 - what it shows and does, by keyword
     names: Mapping[int, str] | None,
     *,
     room_id: int | None,
+    same_ids: Sequence[int] | None,
     link_key: str,
     room_key: str,
     explanation: str,
@@ -46,6 +47,8 @@ def after_saving(  # noqa: PLR0913 - what it shows and does, by keyword
         Labels of the workspaces by id; None while they are not known.
     room_id
         The one of them to propose; None for the first.
+    same_ids
+        Those that the connection it is a copy of is linked to; None where it is no copy.
     about
         What a connection is.
     on_sample
@@ -56,7 +59,12 @@ def after_saving(  # noqa: PLR0913 - what it shows and does, by keyword
         if names is None:
             st.markdown(":small[:gray[Loading your workspaces…]]")
         elif names:
-            _link_choice(names, room_id, link_key, room_key, explanation)
+            if same_ids:
+                _same_links(names, same_ids, link_key)
+            else:
+                _link_choice(
+                    names, room_id, link_key, room_key, explanation, is_on=same_ids is None
+                )
         else:
             st.markdown(":small[:gray[You can link it to a workspace once there is one.]]")
         st.markdown(f":small[:gray[{md(about)}]]")
@@ -70,10 +78,25 @@ def after_saving(  # noqa: PLR0913 - what it shows and does, by keyword
             )
 
 
+def _same_links(names: Mapping[int, str], same_ids: Sequence[int], link_key: str) -> None:
+    one = len(same_ids) == 1
+    st.toggle(
+        f"Link it to the same {'workspace' if one else 'workspaces'}", value=True, key=link_key
+    )
+    listed = ", ".join(f"**{md(short(names[room_id], 60))}**" for room_id in same_ids)
+    st.markdown(f":small[{listed}]")
+
+
 def _link_choice(
-    names: Mapping[int, str], room_id: int | None, link_key: str, room_key: str, explanation: str
+    names: Mapping[int, str],
+    room_id: int | None,
+    link_key: str,
+    room_key: str,
+    explanation: str,
+    *,
+    is_on: bool,
 ) -> None:
-    link = st.toggle("Link it right away", value=True, key=link_key)
+    link = st.toggle("Link it right away", value=is_on, key=link_key)
     ids = list(names)
     st.selectbox(
         "Workspace",
@@ -100,6 +123,8 @@ class Actions:
         Why Test is off; empty while it is on.
     untested
         What saving without a test is called; empty where that is not offered.
+    why_off
+        Why nothing can be tested or saved; empty while it can.
     """
 
     page: str
@@ -112,21 +137,23 @@ class Actions:
     on_test: Callable[[], None]
     on_save_untested: Callable[[], None]
     on_cancel: Callable[[], None]
+    why_off: str = ""
 
 
 def form_actions(asked: Actions) -> None:
-    """Draw the form's buttons, and in words why Test is off when it is."""
+    """Draw the form's buttons, and in words why they, or Test alone, are off when they are."""
+    is_off = asked.is_busy or bool(asked.why_off)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             asked.saving if asked.is_busy else asked.save,
-            type="primary",
-            disabled=asked.is_busy,
+            type="secondary" if asked.why_off else "primary",
+            disabled=is_off,
             key=f"{asked.page}_save",
             on_click=asked.on_save,
         )
         st.button(
             "Test",
-            disabled=asked.is_busy or bool(asked.why_no_test),
+            disabled=is_off or bool(asked.why_no_test),
             key=f"{asked.page}_test",
             on_click=asked.on_test,
         )
@@ -134,31 +161,44 @@ def form_actions(asked: Actions) -> None:
             st.button(
                 asked.untested,
                 type="tertiary",
-                disabled=asked.is_busy,
+                disabled=is_off,
                 key=f"{asked.page}_save_untested",
                 on_click=asked.on_save_untested,
             )
         st.button("Cancel", type="tertiary", key=f"{asked.page}_cancel", on_click=asked.on_cancel)
-    if asked.why_no_test:
-        st.markdown(f":small[:gray[{md(asked.why_no_test)}]]")
+    if asked.why_off or asked.why_no_test:
+        st.markdown(f":small[:gray[{md(asked.why_off or asked.why_no_test)}]]")
 
 
 def gone_card(
-    newer_name: str, *, on_back: Callable[[], None], on_newer: Callable[[], None] | None
+    newer_name: str,
+    *,
+    by_you: bool,
+    on_back: Callable[[], None],
+    on_newer: Callable[[], None] | None,
 ) -> None:
-    """Say calmly that there is nothing to edit; offer the one that took its place, if known."""
+    """Say calmly that there is nothing to edit; offer the one that took its place, if known.
+
+    Parameters
+    ----------
+    by_you
+        Whether the reader's own edit put it there.
+    """
+    name = md(short(newer_name, 80))
     with st.container(border=True, key="edit_connection_gone"):
-        st.markdown("#### This connection does not exist any more")
-        if on_newer is not None:
-            st.markdown(
-                f"**{md(short(newer_name, 80))}** was replaced meanwhile and has another id now."
-            )
+        if on_newer is not None and by_you:
+            st.markdown(f"#### Your edit of {name} is done")
+            st.markdown("To change it again, begin a new edit.")
         else:
-            st.markdown("It was deleted, or replaced by somebody else. Nothing was changed here.")
+            st.markdown("#### This connection does not exist any more")
+            if on_newer is not None:
+                st.markdown(f"**{name}** was replaced meanwhile and has another id now.")
+            else:
+                st.markdown("It was deleted or replaced elsewhere. Nothing was changed here.")
         with st.container(horizontal=True):
             if on_newer is not None:
                 st.button(
-                    "Edit the new one",
+                    "Edit it again" if by_you else "Edit the new one",
                     type="primary",
                     key="edit_connection_newer",
                     on_click=on_newer,
@@ -174,6 +214,7 @@ def gone_card(
 def changed_elsewhere(
     name: str,
     *,
+    by_you: bool,
     keeps: bool | None,
     on_newer: Callable[[], None] | None,
     on_back: Callable[[], None],
@@ -182,20 +223,28 @@ def changed_elsewhere(
 
     Parameters
     ----------
+    by_you
+        Whether the reader did it, in another window.
     keeps
         Whether what is typed fits the newer one; None where nothing is typed.
     on_newer
         Goes on with it; None where there is none, or it is not read yet.
     """
     with st.container(border=True, key="edit_connection_elsewhere"):
+        shown = md(short(name, 80))
         what = "was replaced" if on_newer is not None else "was replaced or deleted"
-        st.markdown(
-            f":orange[:material/warning:] **{md(short(name, 80))} {what} elsewhere meanwhile.** "
-            "Nothing of it is overwritten."
-        )
+        told = f"{shown} {what} elsewhere meanwhile."
+        if by_you:
+            told = f"You have edited {shown} in another window meanwhile."
+        st.markdown(f":orange[:material/warning:] **{told}** Nothing of it is overwritten.")
         with st.container(horizontal=True, vertical_alignment="center"):
             if on_newer is not None:
-                st.button("Edit the new one", key="edit_connection_newer", on_click=on_newer)
+                st.button(
+                    "Edit the new one",
+                    type="primary",
+                    key="edit_connection_newer",
+                    on_click=on_newer,
+                )
                 if keeps is not None:
                     kept = (
                         "What you typed is kept."

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
-from components.health_words import told_when
-from components.text import count, md, short
+from components.text import count, md, short, told_when
 from dashboard.domain.connection import DetailPart
 from dashboard.domain.detail_tree import Leaf
 

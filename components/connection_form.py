@@ -78,7 +78,6 @@ def type_fields(
     *,
     key_of: Callable[[str], str],
     bound: Bound,
-    correction: str,
     on_correct: Callable[[dict[str, str]], None],
 ) -> None:
     """Draw a type's fields.
@@ -89,8 +88,6 @@ def type_fields(
         Why the last attempt failed; drawn at its field, or at the choice that hides it.
     key_of
         Gives a field's widget key, under which what is typed is kept.
-    correction
-        What is done with a corrected link, such as `Save it as`.
     on_correct
         Called with a field and its corrected text. The text is not put into the field: what was
         typed may hold a secret, and nothing secret is sent back to the browser.
@@ -108,7 +105,16 @@ def type_fields(
                     chosen[spec.key] = field_widget(
                         spec, key_of(spec.key), bound=bound, is_open=own is not None
                     )
-                _ways_out(spec, own, fields, key_of, correction=correction, on_correct=on_correct)
+                _ways_out(spec, own, fields, key_of, on_correct=on_correct)
+
+
+def correction_words(link: str) -> str:
+    """Return what a button says that takes a corrected link and does again what failed.
+
+    Of the link, the host alone is shown: what was typed may hold a secret.
+    """
+    parts = urlsplit(link)
+    return f"Change it to {md(f'{parts.scheme}://{parts.hostname}')}/… and try again"
 
 
 def is_shown(spec: FormField, chosen: Mapping[str, str]) -> bool:
@@ -296,14 +302,12 @@ def _ways_out(
     fields: Sequence[FormField],
     key_of: Callable[[str], str],
     *,
-    correction: str,
     on_correct: Callable[[dict[str, str]], None],
 ) -> None:
     """Offer what corrects an error with one click."""
     if isinstance(error, InvalidInput) and error.suggestion:
-        parts = urlsplit(error.suggestion)
         st.button(
-            f"{correction} {md(f'{parts.scheme}://{parts.hostname}')}/…",
+            correction_words(error.suggestion),
             type="tertiary",
             icon=":material/auto_fix_high:",
             key=f"correct_{spec.key}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 import streamlit as st
@@ -46,16 +45,16 @@ def unfinished_card(
         st.markdown(f"**:orange[:material/warning:] {name}: the edit is unfinished**")
         reason = md(edit.reason) if edit.reason else "It was stopped in the middle."
         st.markdown(f"{reason} {now_words(edit, now_there)}")
-        links = count(len(edit.rooms), "link")
+        links = f", with {count(len(edit.rooms), 'link')}" if edit.rooms else ""
         finish = (
             "The new details are in place: deletes the temporary copies."
             if edit.settled is ReplaceState.NEW
-            else f"Puts the new details under the name, with {links}."
+            else f"Puts the new details under the name{links}."
         )
         restore = (
             "The old details are in place: deletes the temporary copies."
             if edit.settled is ReplaceState.OLD
-            else f"Puts the old details back under the name, with {links}."
+            else f"Puts the old details back under the name{links}."
         )
         _way("Finish", finish, ReplaceAct.FINISH, key, on_act, is_busy=is_busy, primary=is_first)
         _way("Take back", restore, ReplaceAct.RESTORE, key, on_act, is_busy=is_busy)
@@ -81,22 +80,22 @@ def running_line(edit: Replacement) -> None:
     )
 
 
-def receipt_card(
-    edit: Replacement,
-    now_there: NowThere | None,
-    *,
-    zone: tzinfo,
-    on_dismiss: Callable[[], None],
-) -> None:
+def under_way_card(name: str) -> None:
+    """Say on the page of an edit that this edit is under way."""
+    with st.container(border=True, key="edit_connection_under_way", gap="xsmall"):
+        of = f" of {md(short(name, _LONGEST))}" if name else ""
+        st.markdown(f"**:material/progress_activity: Your edit{of} is under way**")
+        st.markdown(":small[:gray[This page goes on by itself when that is done.]]")
+
+
+def receipt_card(edit: Replacement, *, on_dismiss: Callable[[], None]) -> None:
     """Draw what an edit did."""
     key = f"receipt_{edit.replacement_id}"
     with (
         st.container(border=True, key=key),
         st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"),
     ):
-        st.markdown(
-            receipt_words(edit, now_there, now=datetime.now(UTC), zone=zone), width="stretch"
-        )
+        st.markdown(receipt_words(edit), width="stretch")
         st.button("Dismiss", type="tertiary", key=f"{key}_dismiss", on_click=on_dismiss)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 
-from components.health_words import told_when
 from components.text import count, duration, md, short
 from dashboard.domain.connection import Connection
 from dashboard.domain.replacement import Replacement, ReplaceState
 
 _LONGEST = 80
-_SHORT_ID = 8
-_MOST_FIELDS = 8
+_LONGEST_LISTED = 40
+_MOST_LISTED = 4
+#: A name that was missing for less is nothing to tell of.
+_LONG_MISSING_MS = 2_000
 _LEFT_ALONE = "Whatever stands under the name stays as it is, and the temporary copies are deleted."
 
 
@@ -33,9 +34,7 @@ class NowThere:
     old_copy: bool
 
 
-def receipt_words(
-    edit: Replacement, now_there: NowThere | None, *, now: datetime, zone: tzinfo
-) -> str:
+def receipt_words(edit: Replacement) -> str:
     """Return Markdown of what an edit did, in a line or two."""
     name = md(short(edit.connection_name, _LONGEST))
     if edit.state is ReplaceState.LEFT:
@@ -43,32 +42,22 @@ def receipt_words(
     if edit.state is ReplaceState.OLD:
         told = f":material/info: **{name}: not edited.** The old details are in place."
         return f"{told}  \n:small[:gray[{md(edit.reason)}]]" if edit.reason else told
-    made = now_there.named if now_there is not None else None
-    made_at = edit.ended_at
-    if made is not None and made.connection_id == edit.new_id:
-        made_at = made.created_at
-    facts = [f"Changed or dropped: {_fields(edit)}."] if edit.fields else []
-    if edit.new_id and made_at is not None:
-        created = told_when(made_at, now=now, zone=zone)
-        facts.append(f"New id {md(edit.new_id[:_SHORT_ID])}…, created {created}.")
-    facts.append(_links(edit))
-    if edit.missing_ms is not None:
-        facts.append(f"The name was missing for {duration(edit.missing_ms / 1000)}.")
-    return f":green[:material/check_circle:] **{name}: edited.** :gray[{' '.join(facts)}]"
+    facts = [f"Changed: {_listed(edit.fields)}."] if edit.fields else []
+    if edit.rooms:
+        kept = _listed([room.name for room in edit.rooms])
+        facts.append(f"{count(len(edit.rooms), 'link')} kept: {kept}.")
+    if edit.missing_ms is not None and edit.missing_ms >= _LONG_MISSING_MS:
+        missing = duration(edit.missing_ms / 1000)
+        facts.append(f"Scripts did not find the name for {missing}.")
+    told = f":green[:material/check_circle:] **{name}: edited.**"
+    return f"{told} :gray[{' '.join(facts)}]" if facts else told
 
 
-def _links(edit: Replacement) -> str:
-    if not edit.rooms:
-        return "It is linked to nothing, as before."
-    names = ", ".join(md(short(room.name, _LONGEST)) for room in edit.rooms)
-    return f"{count(len(edit.rooms), 'link')} kept: {names}."
-
-
-def _fields(edit: Replacement) -> str:
-    names = [md(short(name, _LONGEST)) for name in edit.fields[:_MOST_FIELDS]]
-    if len(edit.fields) > _MOST_FIELDS:
-        names.append(f"{len(edit.fields) - _MOST_FIELDS} more")
-    return ", ".join(names)
+def _listed(names: Sequence[str]) -> str:
+    shown = [md(short(name, _LONGEST_LISTED)) for name in names[:_MOST_LISTED]]
+    if len(names) > _MOST_LISTED:
+        shown.append(f"{len(names) - _MOST_LISTED} more")
+    return ", ".join(shown)
 
 
 def now_words(edit: Replacement, now_there: NowThere | None) -> str:
@@ -98,6 +87,12 @@ def _named_words(edit: Replacement, named: Connection | None) -> str:
         which = {ReplaceState.NEW: "the new details", ReplaceState.OLD: "the old details"}
         told = which.get(edit.settled, "details") if edit.settled is not None else "details"
         return f"Under the name stand {told}, put there by this edit."
+    if edit.settled is None:
+        # Whoever was stopped may have made it and not have written that down.
+        return (
+            "Under the name stands a connection made meanwhile, by this edit or by somebody else. "
+            "Both ways out find out which, and overwrite nobody's."
+        )
     return "Under the name stands a connection that somebody else made meanwhile."
 
 

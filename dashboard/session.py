@@ -51,6 +51,8 @@ _UPLOAD_DRAWN = "_upload_drawn"
 _ADDRESSES = "_addresses"
 _OPENED = "_opened"
 _HIDDEN = "_hidden"
+_UNFOLDED = "_unfolded_pipelines"
+_FOLDED = "_folded_pipelines"
 
 #: How long one script run may wait, all reads together, before it draws skeletons.
 _READ_BUDGET_S = 0.08
@@ -263,6 +265,27 @@ def is_hidden(thing: str) -> bool:
     return thing in st.session_state.get(_HIDDEN, [])
 
 
+def unfold_moving(pipeline_ids: Sequence[int], *, at_most: int) -> list[int]:
+    """Return the pipelines that are drawn in full because they move, or did while looked at.
+
+    What the reader has folded stays so until it has come to rest.
+    """
+    folded = [one for one in st.session_state.get(_FOLDED, []) if one in pipeline_ids]
+    known = list(st.session_state.get(_UNFOLDED, []))
+    new = [one for one in pipeline_ids if one not in known and one not in folded]
+    st.session_state[_FOLDED] = folded
+    st.session_state[_UNFOLDED] = [*known, *new][-at_most:]
+    return list(st.session_state[_UNFOLDED])
+
+
+def fold_pipeline(pipeline_id: int) -> None:
+    """Draw a pipeline in one line again, though it moves."""
+    st.session_state[_UNFOLDED] = [
+        one for one in st.session_state.get(_UNFOLDED, []) if one != pipeline_id
+    ]
+    st.session_state[_FOLDED] = [*st.session_state.get(_FOLDED, []), pipeline_id]
+
+
 def note_run(run_id: str, *, moving: bool) -> None:
     """Remember whether the run shown was under way when it was drawn last."""
     st.session_state[_RUN] = (run_id, moving)
@@ -389,7 +412,9 @@ def is_due() -> bool:
 def keep_message(message: Message) -> None:
     """Keep a message, to be drawn by every run for as long as it takes to read it."""
     lasts_s = _ERROR_S if message.wants_reading else _MESSAGE_S
-    st.session_state.setdefault(_MESSAGES, []).append((message, time.monotonic() + lasts_s))
+    # Told twice, as by a page and by the job it waited for, it is still one message.
+    others = [one for one in st.session_state.get(_MESSAGES, []) if one[0] != message]
+    st.session_state[_MESSAGES] = [*others, (message, time.monotonic() + lasts_s)]
 
 
 def messages() -> list[Message]:

@@ -1,17 +1,20 @@
 import streamlit as st
 
 from components import loading
-from components.connection_actions import Actions, changed_elsewhere, form_actions, gone_card
+from components.connection_actions import Actions, form_actions
 from components.frame import page_header
 from components.messages import field_error
 from components.text import md, short
-from dashboard import live, runtime, session
+from dashboard import live, runtime
 from dashboard.errors import FetchFailed
 from dashboard.navigation import page_file
+from dashboard.services.replace_words import ChangedMeanwhile, Unfinished
 from dashboard.services.replacing import Outline
 from dashboard.views import connection_changes, connection_lines, testing, ways_back
 from dashboard.views import connection_edit as view
 from dashboard.views import connection_editing as editing
+from dashboard.views import connection_going_on as going_on
+from dashboard.views import connection_standing as standing
 from dashboard.views.connection_form import last_error, why_no_test
 
 current = runtime.current()
@@ -20,36 +23,23 @@ opened_id = st.query_params.get("connection", "")
 state = live.form_state(editing.FORM)
 if state.done is not None:
     opened_id = state.done.result or opened_id
+    going_on.note_told(opened_id)
     st.switch_page(page_file("connections"), query_params={"connection": opened_id})
-subject = view.subject(opened_id, is_busy=state.is_busy)
-seen, newer = subject.seen, subject.newer
-outlined = live.read(current.replacing.outline(who, seen)) if seen is not None else None
+subject = standing.subject(opened_id, is_busy=state.is_busy)
+outlined = standing.outline_of(subject)
 outline = outlined.value if outlined is not None else None
-
-
-def back() -> None:
-    """Go back to the list."""
-    session.go_to("connections")
-
-
-def tell_gone() -> None:
-    """Say above what is typed that the connection was changed elsewhere, and offer the newer."""
-    its_outline = live.read(current.replacing.outline(who, newer)).value if newer else None
-    keeps = bool(outline and its_outline and view.has_same_places(outline, its_outline))
-    go_on = view.going_on(newer if its_outline else None, keeps=keeps)
-    has_typed = outline is not None and view.has_typed(outline)
-    changed_elsewhere(
-        seen.name if seen else "",
-        keeps=keeps if has_typed else None,
-        on_newer=go_on,
-        on_back=back,
-    )
+has_typed = outline is not None and going_on.has_typed(outline)
+# What an unfinished edit was begun with goes with it once it is finished.
+others_typed = has_typed and not isinstance(state.error, Unfinished)
+going_on.go_on_when_over(subject, outline, has_typed=others_typed)
 
 
 def edit(outline: Outline) -> None:
     """Draw the form."""
     form = live.drawn_form(editing.FORM)
     error = last_error(editing.FORM, state)
+    if isinstance(error, Unfinished) or (isinstance(error, ChangedMeanwhile) and is_told):
+        error = None
     edited = editing.editor(outline)
     can_test = edited.connector.can_fetch
     health = live.read(current.checks.health(who)).value or {}
@@ -72,6 +62,7 @@ def edit(outline: Outline) -> None:
                 save="Test and replace" if can_test else "Replace",
                 saving="Replacing…",
                 is_busy=state.is_busy,
+                why_off=subject.why_off,
                 why_no_test=why_no_test(editing.FORM, edited.connector),
                 untested="Replace without testing" if may_skip else "",
                 on_save=lambda: view.replace(edited, form, drawn=pending),
@@ -86,21 +77,21 @@ def edit(outline: Outline) -> None:
             testing.panel(editing.FORM)
 
 
-named = f"Edit {md(short(seen.name, 80))}" if seen is not None else "Edit connection"
-page_header(named, "What is stored stays on the platform and is not shown. Type only what changes.")
-if seen is None and subject.is_gone:
-    name = newer.name if newer is not None else ""
-    gone_card(name, on_back=back, on_newer=view.going_on(newer, keeps=False))
-elif seen is None and subject.known.error is not None:
+# Typed for one that is not as it was: kept below what is told of it.
+is_told = bool(subject.why_off)
+named = f"Edit {md(short(subject.name, 80))}" if subject.name else "Edit connection"
+rule = "What is stored stays on the platform and is not shown. Type only what changes."
+page_header(named, rule if has_typed or not is_told else "")
+going_on.tell(subject, outline, has_typed=has_typed)
+if outline is not None and (has_typed or not is_told):
+    edit(outline)
+elif is_told:
+    pass
+elif subject.known.error is not None and subject.known.value is None:
     ways_back.show(subject.known.error, what="this connection", key="edit_connection")
-elif outlined is None:
-    loading.skeleton("your connections", subject.known, height=380)
+elif outlined is not None and outlined.error is not None:
+    ways_back.show(outlined.error, what="the details", key="edit_connection")
+elif outlined is not None:
+    loading.skeleton("what is stored", outlined, height=380)
 else:
-    if subject.is_gone:
-        tell_gone()
-    elif outline is None and outlined.error is not None:
-        ways_back.show(outlined.error, what="the details", key="edit_connection")
-    elif outline is None:
-        loading.skeleton("what is stored", outlined, height=380)
-    if outline is not None:
-        edit(outline)
+    loading.skeleton("your connections", subject.known, height=380)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from dashboard.domain.detail_tree import Change, ChangeAct, Leaf, label_of, value_at
 from dashboard.domain.replacement import Replacement, ReplaceState
 from dashboard.errors import Conflict, DashboardError
 
@@ -17,49 +16,43 @@ UNFINISHED_HINT: Final = (
 )
 
 
+class ChangedMeanwhile(Conflict):
+    """The connection is not the one that the editor saw."""
+
+
 class Unfinished(Conflict):
     """A replace stopped half-way; the journal has it."""
 
     title = "The change is unfinished"
 
 
-def done(
-    name: str,
-    before: Any,  # noqa: ANN401 - any JSON value
-    changes: Sequence[Change],
-    dropped: Sequence[Leaf],
-) -> str:
-    """Say what was changed, as in `press-releases: token replaced` and a full stop."""
-    acts: dict[str, list[str]] = {"replaced": [], "added": [], "removed": []}
-    for change in changes:
-        word = "removed" if change.act is ChangeAct.REMOVE else _word(before, change)
-        acts[word].append(label_of(change.path))
-    parts = [f"{_listed(labels)} {word}" for word, labels in acts.items() if labels]
-    told = f"{name}: {', '.join(parts)}."
-    if dropped:
-        told += f" Dropped with the old address: {_listed([leaf.label for leaf in dropped])}."
-    return told
+def done(record: Replacement, dropped: Sequence[str] = ()) -> str:
+    """Say that an edit is done and what it changed: the same to whichever window asks.
 
-
-def _word(before: Any, change: Change) -> str:  # noqa: ANN401 - any JSON value
-    try:
-        value_at(before, change.path)
-    except KeyError:
-        return "added"
-    return "replaced"
+    Parameters
+    ----------
+    dropped
+        Those of the record's fields that went with the old address, where that is still known.
+    """
+    changed = [name for name in record.fields if name not in dropped]
+    told = f"Your edit of {record.connection_name} is done."
+    if changed:
+        told += f" Changed: {_listed(changed)}."
+    return f"{told} Dropped with the old address: {_listed(dropped)}." if dropped else told
 
 
 def _listed(labels: Sequence[str]) -> str:
     if len(labels) > _MOST_NAMED:
-        return f"{len(labels)} fields"
+        return f"{len(labels)} details"
     return " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
 
 
-def brought(name: str, asked: ReplaceState, reached: ReplaceState) -> str:
+def brought(record: Replacement, asked: ReplaceState, reached: ReplaceState) -> str:
     """Say where an unfinished replace was brought, New or Old, and that no other way was left."""
+    name = record.connection_name
     if reached is ReplaceState.NEW:
         if asked is reached:
-            return f"{name}: the change is finished."
+            return done(record)
         return f"The old details are gone: {name} keeps the new ones."
     if asked is reached:
         return f"{name} is as it was again."
@@ -94,19 +87,28 @@ def running_already(name: str) -> Conflict:
     )
 
 
-def deleted_meanwhile(name: str) -> Conflict:
+def deleted_meanwhile(name: str) -> ChangedMeanwhile:
     """Return the error for a connection that is gone."""
-    return Conflict(
+    return ChangedMeanwhile(
         f"{name} was deleted by somebody else meanwhile.",
         title=NOTHING_CHANGED,
         hint="Look for it in the list of connections.",
     )
 
 
-def changed_meanwhile(name: str) -> Conflict:
+def changed_meanwhile(name: str) -> ChangedMeanwhile:
     """Return the error for a connection that is not the one the editor saw."""
-    return Conflict(
+    return ChangedMeanwhile(
         f"{name} was changed by somebody else meanwhile.",
+        title=NOTHING_CHANGED,
+        hint="Open it again and look at it before you change it.",
+    )
+
+
+def edited_by_you(name: str) -> ChangedMeanwhile:
+    """Return the error for a connection that its own editor has edited elsewhere."""
+    return ChangedMeanwhile(
+        f"You have edited {name} in another window meanwhile.",
         title=NOTHING_CHANGED,
         hint="Open it again and look at it before you change it.",
     )

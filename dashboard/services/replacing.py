@@ -175,11 +175,21 @@ class Replacing(Resuming):
         except InvalidInput:
             raise  # nothing was tried yet: the form is still being filled in
         except DashboardError as exc:
+            error = self._own_doing(who, connection, exc)
             labels = [label_of(change.path) for change in changes]
-            self._note(who, Act.EDITED, connection, labels, exc)
-            raise
+            self._note(who, Act.EDITED, connection, labels, error)
+            raise error from None
         finally:
             self._invalidate(who)
+
+    def _own_doing(
+        self, who: Identity, connection: Connection, error: DashboardError
+    ) -> DashboardError:
+        """Return `error`, or a truer one: whatever is in the way may be this person's own edit."""
+        is_conflict = isinstance(error, Conflict) and not isinstance(error, words.Unfinished)
+        if is_conflict and self.successor(who, connection.connection_id):
+            return words.edited_by_you(connection.name)
+        return error
 
     def _read(
         self,
@@ -229,7 +239,7 @@ class Replacing(Resuming):
         kept = kept_paths(before.details, pending.details)
         self._checks.replaced(before.connection, made, kept, result)
         self._note(who, Act.EDITED, made, steps.record.fields)
-        told = words.done(made.name, before.details, changes, pending.dropped)
+        told = words.done(steps.record, [leaf.label for leaf in pending.dropped])
         if not steps.record.state.is_over:
             told += " Two temporary connections could not be deleted yet."
         return Outcome(told, result=made.connection_id)

@@ -61,6 +61,11 @@ class Resuming:
         """
         return self._journal.successor(who, connection_id)
 
+    def followed_by(self, who: Identity, connection_id: str) -> Query[str]:
+        """As `successor`, for a page that never waits."""
+        key = (who.key, REPLACEMENTS, connection_id)
+        return Query(key, lambda: self.successor(who, connection_id))
+
     def finish(self, who: Identity, replacement_id: str) -> Outcome:
         """Bring it to its end: the new details under the name, all links."""
         return self._resume(who, replacement_id, ReplaceState.NEW)
@@ -112,7 +117,7 @@ class Resuming:
         self._journal.close(steps, aim)
         act = Act.EDITED if aim is ReplaceState.NEW else Act.RESTORED
         self._note(who, act, made, record.fields)
-        return Outcome(words.brought(name, target, aim), result=made.connection_id)
+        return Outcome(words.brought(record, target, aim), result=made.connection_id)
 
     def _left(self, who: Identity, steps: Steps) -> Outcome:
         stand = steps.look()

@@ -1,11 +1,8 @@
-"""What the page of an edit does: which connection, test, replace, and what went on elsewhere."""
+"""What the page of an edit does: test, replace, and say what a replace is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-import streamlit as st
+from collections.abc import Mapping
 
 from components.messages import success
 from dashboard import live, runtime, session
@@ -14,95 +11,10 @@ from dashboard.domain.connection import Connection
 from dashboard.errors import Conflict
 from dashboard.services import catalog
 from dashboard.services.jobs import Outcome
-from dashboard.services.reads import Read
-from dashboard.services.replacing import Outline
-from dashboard.views import finding, testing
+from dashboard.views import connection_standing as standing
+from dashboard.views import testing
 from dashboard.views.connection_changes import Pending, pending
-from dashboard.views.connection_editing import FORM, Editor, editor, key_of
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The connection under edit.
-
-    Parameters
-    ----------
-    known
-        The list it was looked for in.
-    seen
-        As the editor saw it first; None if there is none of this id.
-    newer
-        The one that took its name meanwhile.
-    is_gone
-        Whether the one that was seen is not there any more.
-    """
-
-    known: Read[tuple[Connection, ...]]
-    seen: Connection | None = None
-    newer: Connection | None = None
-    is_gone: bool = False
-
-
-def subject(opened_id: str, *, is_busy: bool) -> Subject:
-    """Return the connection that the address names, and what became of it elsewhere."""
-    seen: Connection | None = st.session_state.get(key_of("seen"))
-    if seen is not None and seen.connection_id != opened_id:
-        session.renew_form(FORM)  # nothing typed for one connection goes over to another
-        seen = None
-    found = finding.find(FORM, opened_id)
-    if seen is None and found.connection is not None:
-        seen = st.session_state[key_of("seen")] = found.connection
-    if found.connection is not None or is_busy or not found.is_sure:
-        return Subject(found.known, seen)
-    listed = found.known.value or ()
-    if seen is None:
-        return Subject(found.known, None, _successor(opened_id, listed), True)
-    named = (one for one in listed if one.name == seen.name)
-    return Subject(found.known, seen, next(named, None), True)
-
-
-def _successor(old_id: str, listed: tuple[Connection, ...]) -> Connection | None:
-    """Return what took the place of a connection, as far as this dashboard replaced it."""
-    current = runtime.current()
-    receipts = live.read(current.replacing.replacements(current.identity())).value or ()
-    names = [one.connection_name for one in receipts if one.old_id == old_id]
-    return next((one for one in listed if one.name in names), None)
-
-
-def going_on(newer: Connection | None, *, keeps: bool) -> Callable[[], None] | None:
-    """Return what goes on with the one that took the name; None where there is none.
-
-    Parameters
-    ----------
-    keeps
-        Whether what is typed stays: it has the same places there.
-    """
-    if newer is None:
-        return None
-
-    def go_on() -> None:
-        if keeps:
-            session.drop_job(FORM)
-            session.set_test(FORM, "")
-        else:
-            session.renew_form(FORM)
-        st.session_state[key_of("seen")] = newer
-        st.query_params["connection"] = newer.connection_id
-
-    return go_on
-
-
-def has_typed(outline: Outline) -> bool:
-    """Whether anything is typed that would change the connection."""
-    now = pending(editor(outline))
-    return bool(now.changes) or now.trouble is not None
-
-
-def has_same_places(one: Outline, other: Outline) -> bool:
-    """Whether what was typed for one connection's details fits another's."""
-    return [(leaf.path, leaf.kind) for leaf in one.leaves] == [
-        (leaf.path, leaf.kind) for leaf in other.leaves
-    ]
+from dashboard.views.connection_editing import FORM, Editor
 
 
 def start_test(edited: Editor, form: live.Form, corrected: Mapping[int, str] | None = None) -> None:
@@ -149,6 +61,8 @@ def replace(
     current = runtime.current()
     who = current.identity()
     connection = edited.outline.connection
+    if standing.is_under_way(connection.connection_id):
+        return  # in another window; this one says so
     test_id = current.tests.new_id(session.mark()) if tested and edited.connector.can_fetch else ""
 
     def act() -> Outcome:
@@ -162,7 +76,7 @@ def replace(
     live.submit(
         act,
         doing=f"Replacing {connection.name}",
-        once=f"replace:{connection.connection_id}",
+        once=standing.once_of(connection.connection_id),
         form=form,
     )
     if session.job_of(FORM) != before:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import streamlit as st
 
-from components.connection_form import Bound, field_widget
+from components.connection_form import Bound, correction_words, field_widget
 from components.detail_editor import (
     DetailRow,
     added_values,
@@ -17,7 +16,7 @@ from components.detail_editor import (
     everything_anew,
 )
 from components.messages import field_box
-from components.text import count, md
+from components.text import count
 from dashboard.connectors.base import FieldKind, FormField
 from dashboard.domain.check import Health
 from dashboard.errors import DashboardError, InvalidInput
@@ -189,5 +188,4 @@ def _dropped(lines: _Lines) -> None:
 def _correction(error: DashboardError | None) -> str:
     if not isinstance(error, InvalidInput) or not error.suggestion:
         return ""
-    parts = urlsplit(error.suggestion)
-    return f"Take {md(f'{parts.scheme}://{parts.hostname}')}/…"
+    return correction_words(error.suggestion)

@@ -28,36 +28,51 @@ def draw() -> None:
     if not edits:
         return
     present = live.read(current.catalog.connections(who)).value
-    is_busy = bool(current.jobs.running(who))
     is_first = True
     for edit in edits:
         if edit.state is ReplaceState.UNFINISHED:
-            unfinished_card(
-                edit,
-                _now_there(edit, present),
-                is_first=is_first,
-                is_busy=is_busy,
-                on_act=partial(_act, edit),
-            )
+            draw_unfinished(edit, present, is_first=is_first)
             is_first = False
         elif edit.state is ReplaceState.RUNNING:
             running_line(edit)
     receipt = _newest_receipt(edits)
     if receipt is not None:
-        receipt_card(
-            receipt,
-            _now_there(receipt, present),
-            zone=session.zone(),
-            on_dismiss=partial(session.hide, receipt.replacement_id),
-        )
+        receipt_card(receipt, on_dismiss=partial(session.hide, receipt.replacement_id))
+
+
+def draw_unfinished(
+    edit: Replacement, present: Sequence[Connection] | None, *, is_first: bool
+) -> None:
+    """Draw the card of an unfinished edit: in the list, and where it is edited again.
+
+    Parameters
+    ----------
+    present
+        The connections that are there; None while they are not known.
+    is_first
+        Whether its way to finish is the view's primary button.
+    """
+    current = runtime.current()
+    unfinished_card(
+        edit,
+        _now_there(edit, present),
+        is_first=is_first,
+        is_busy=bool(current.jobs.running(current.identity())),
+        on_act=partial(_act, edit),
+    )
 
 
 def _newest_receipt(edits: Sequence[Replacement]) -> Replacement | None:
     over = [one for one in edits if one.state.is_over and one.ended_at is not None]
     newest = max(over, key=lambda one: one.ended_at or one.begun_at, default=None)
-    if newest is None or newest.ended_at is None or session.is_hidden(newest.replacement_id):
+    if newest is None or session.is_hidden(newest.replacement_id):
         return None
-    return newest if datetime.now(UTC) - newest.ended_at < _RECEIPT_FOR else None
+    return newest if is_recent(newest) else None
+
+
+def is_recent(edit: Replacement) -> bool:
+    """Whether an edit ended a moment ago, so that its editor is to be told."""
+    return edit.ended_at is not None and datetime.now(UTC) - edit.ended_at < _RECEIPT_FOR
 
 
 def _now_there(edit: Replacement, present: Sequence[Connection] | None) -> NowThere | None:

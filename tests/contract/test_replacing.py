@@ -388,7 +388,7 @@ def test_what_somebody_else_does_meanwhile_is_never_overwritten(world, calls, me
 
 def test_a_replace_keeps_links_and_everything_else_and_leaves_a_receipt(world, scene, calls):
     outcome = scene.replace()
-    assert outcome.message == f"{scene.name}: token replaced."
+    assert outcome.message == f"Your edit of {scene.name} is done. Changed: token."
     assert scene.holds(NEW)
     assert scene.named()["id"] == outcome.result != scene.connection.connection_id
     (receipt,) = [
@@ -413,7 +413,7 @@ def test_nothing_to_change_is_told_without_a_write(world, scene):
     assert scene.replace(gateway, same).message == "Nothing was changed."
     assert gateway.calls == ["read_details"]
     other_type = (Change(("port",), ChangeAct.REPLACE, Secret(1)),)
-    assert scene.replace(changes=other_type).message == f"{scene.name}: port replaced."
+    assert scene.replace(changes=other_type).message.endswith("is done. Changed: port.")
     assert str(scene.named()["details"]["port"]) == "1"
 
 
@@ -525,7 +525,7 @@ def test_moving_the_host_drops_what_was_bound_to_it_and_says_so(world, scene):
         "deep.(no name)",
     ]
     outcome = scene.replace(changes=changes)
-    assert outcome.message.endswith("url replaced. Dropped with the old address: 6 fields.")
+    assert outcome.message.endswith("Changed: url. Dropped with the old address: 6 details.")
     assert scene.holds({"url": "https://new.example.org/w.json", "deep": {"list": [None]}})
 
 
@@ -567,6 +567,28 @@ def test_a_persons_own_edits_lead_from_the_old_connection_to_the_newest(world, s
     (record,) = scene.open_records()
     replacing.restore(world.who, record.replacement_id)
     assert replacing.successor(world.who, old_id) == scene.named()["id"] != second
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_this_person_edited_in_another_window_is_not_told_as_somebody_elses(
+    world, scene, calls, late
+):
+    outcomes: list[str] = []
+
+    def edit(number: int, _name: str) -> None:
+        if not outcomes and number == calls.index("list_workspaces"):
+            outcomes.append(scene.replace().result)
+
+    # Before the second window looks at it, or after that and before it writes.
+    gateway = FaultyGateway(world.gateway, before=edit) if late else None
+    if not late:
+        outcomes.append(scene.replace().result)
+    with pytest.raises(Conflict, match="in another window meanwhile"):
+        scene.replace(gateway, (Change(("port",), ChangeAct.REPLACE, Secret(2.0)),))
+    assert scene.holds(NEW)
+    assert [scene.named()["id"]] == outcomes
+    follower = world.replacing().followed_by(world.who, scene.connection.connection_id)
+    assert [follower.load()] == outcomes
 
 
 def test_the_times_of_kept_details_survive(world, scene):

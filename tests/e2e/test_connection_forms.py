@@ -16,6 +16,17 @@ from tests.support.source import Source, running_source
 
 ROOM = "workshop-workspace-summarization"
 
+# What stood on the pages even for a moment, across a reload.
+_KEEP_WHAT_IS_SAID = """(() => {
+  const keep = () => {
+    const said = sessionStorage.getItem('said') || '';
+    const now = document.body ? document.body.innerText : '';
+    if (now && !said.includes(now)) sessionStorage.setItem('said', said + now);
+  };
+  const all = {subtree: true, childList: true, characterData: true};
+  new MutationObserver(keep).observe(document, all);
+})()"""
+
 
 @pytest.fixture
 def source() -> Iterator[Source]:
@@ -68,7 +79,7 @@ def test_a_failed_test_is_put_right_by_its_messages(page: Page, dashboard, sourc
     screens.save()
     wrong = screens.widget("bad_url")
     expect(wrong.get_by_text("the colon after http is missing")).to_be_visible(timeout=30_000)
-    screens.button(re.compile("^Save it as")).click()
+    screens.button(re.compile("^Change it to")).click()
     expect(screens.widget("bad_sign_in").get_by_text("asks for a sign-in (401)")).to_be_visible()
     screens.field("Link").fill(source.link())
     screens.button("Add a token").click()
@@ -103,3 +114,43 @@ def test_a_token_is_rotated_without_the_old_one_ever_being_shown(page: Page, das
     assert old_id not in page.url
     typed = {"old": "tok-old-51", "new": "tok-new-62"}
     assert found_in(witness.told() + page.content().encode(), typed) == []
+
+
+def test_an_edit_goes_on_through_a_reload_and_ends_at_the_new_connection(
+    page: Page, dashboard, source
+):
+    details = {"url": source.link(), "token": "tok-old-51"}
+    screens = Screens(page, dashboard.url)
+    screens.go()
+    expect(screens.heading("Home")).to_be_visible(timeout=30_000)
+    with signed_in(dashboard.data_dir) as platform:
+        body = {"name": "reloaded", "type": "HTTP", "details": details}
+        old_id = platform.post("/v1/api/connections/create", json=body).json()["id"]
+        # Slow enough for the reload to come in the middle.
+        fault = {"route": "/v1/api/connections/create", "delay_s": 1.2}
+        assert platform.post("/_sandbox/faults", json=fault).is_success
+    screens.go(f"edit-connection?connection={old_id}")
+    expect(screens.heading("Edit reloaded")).to_be_visible(timeout=30_000)
+    # Whatever the pages of this visitor say from here on, in whichever of them.
+    page.add_init_script(_KEEP_WHAT_IS_SAID)
+    screens.widget("edit_connection_act1_0").get_by_text("Replace").click()
+    screens.field("New token").fill("tok-new-62")
+    screens.button("Test and replace").click()
+    expect(screens.button("Replacing…")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Your edit of reloaded is under way")).to_be_visible()
+    expect(screens.heading("Connections")).to_be_visible(timeout=30_000)
+    expect(screens.message("Your edit of reloaded is done")).to_be_visible()
+    expect(screens.dialog().get_by_text("reloaded").first).to_be_visible()
+    assert old_id not in page.url
+    said = page.evaluate("sessionStorage.getItem('said') || ''")
+    assert "reloaded" in said
+    assert "somebody else" not in said
+    assert "does not exist" not in said
+    assert stored(dashboard, "reloaded") == {**details, "token": "tok-new-62"}
+    # Back leads to what can be edited, not in a circle.
+    page.go_back()
+    expect(screens.heading("Edit reloaded")).to_be_visible()
+    again = screens.button(re.compile("^(Edit it again|Test and replace)$"))
+    expect(again).to_be_visible()
+    expect(again).to_be_enabled()

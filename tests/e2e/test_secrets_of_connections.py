@@ -183,7 +183,7 @@ def fail_to_replace(visit: Visit) -> None:
     screens.button("Test and replace").click()
     visit.awaits(screens.page.get_by_test_id("stMain"), "was not found")
     screens.button("Replace without testing").click()
-    visit.awaits(screens.page.get_by_test_id("stMain"), "temporary connections may be left")
+    visit.awaits(screens.page.get_by_test_id("stMain"), "the edit is unfinished")
     screens.go("connections")
     visit.awaits(screens.page.get_by_test_id("stMain"), "the edit is unfinished")
     with signed_in(visit.data_dir) as platform:
@@ -193,7 +193,7 @@ def fail_to_replace(visit: Visit) -> None:
 def finish_the_replace(visit: Visit) -> None:
     screens = visit.screens
     screens.button("Finish").click()
-    visit.awaits(screens.page.get_by_test_id("stMain"), "New id")
+    visit.awaits(screens.page.get_by_test_id("stMain"), "Changed: ")
     screens.go(f"connections?connection={visit.ids[NAME]}")
     visit.awaits(screens.dialog(), "was replaced meanwhile")
 
