@@ -36,7 +36,7 @@ def shown_rows(passport: Passport) -> tuple[int, int]:
     return (min(max(number, 1), _pages(passport)) - 1) * PAGE_ROWS, PAGE_ROWS
 
 
-def table_card(
+def table_card(  # noqa: PLR0913 - what is drawn, by keyword
     passport: Passport,
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -44,6 +44,7 @@ def table_card(
     host: str = "",
     before: Passport | None = None,
     zone: tzinfo = UTC,
+    is_of_texts: bool = True,
 ) -> tuple[str, Fit]:
     """Draw the card.
 
@@ -57,6 +58,8 @@ def table_card(
         What is shown of the connection's address; empty where there is nothing to show.
     before
         The table of the last fetch of the same connection before this one.
+    is_of_texts
+        Whether the model is a summarizer. Any other takes columns: there is no text to choose.
 
     Returns
     -------
@@ -66,19 +69,22 @@ def table_card(
         head = st.container(horizontal=True, vertical_alignment="center")
         _source(passport, host, before, zone)
         _figures(passport)
-        text_column = _text_column(passport, key)
-        fit = fit_of(passport.columns, text_column)
+        text_column = _text_column(passport, key) if is_of_texts else ""
+        fit = fit_of(passport.columns, text_column) if is_of_texts else Fit()
         with head:
-            _head(passport, fit)
-        _misfit(passport, fit, text_column)
+            _head(passport, fit if is_of_texts else None)
+        if is_of_texts:
+            _misfit(passport, fit, text_column)
         _preview(passport, rows, text_column)
     return text_column, fit
 
 
-def _head(passport: Passport, fit: Fit) -> None:
+def _head(passport: Passport, fit: Fit | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="stretch"):
         st.markdown("**Table**", width="content")
-        if fit.fits:
+        if fit is None:
+            st.markdown(":gray-badge[:material/view_column: Sent as columns]")
+        elif fit.fits:
             st.markdown(":green-badge[:material/check_circle: Fits the model]")
         else:
             st.markdown(":red-badge[:material/cancel: Does not fit the model]")
@@ -238,24 +244,18 @@ def _preview(passport: Passport, rows: Sequence[Mapping[str, Any]], text_column:
     names = [column.name for column in passport.columns]
     # The model's text comes first, whatever its place in the file.
     names.sort(key=lambda name: name != text_column)
-    labels = _labels(names[:_MOST_COLUMNS])
-    frame = pd.DataFrame(
-        {label: [_cell(row.get(name)) for row in rows] for name, label in labels.items()}
-    )
     first, _most = shown_rows(passport)
-    frame.index = pd.RangeIndex(first + 1, first + len(frame) + 1, name="Row")
-    wide = st.column_config.TextColumn(width=560)
-    st.dataframe(
-        frame,
-        height=214,
-        row_height=34,
-        width="stretch",
+    told = _range(passport, first, len(rows))
+    rows_grid(
+        {name: [row.get(name) for row in rows] for name in names[:_MOST_COLUMNS]},
+        row_count=len(rows),
+        first_row=first,
+        text_column=text_column,
         key=f"summarize_preview_{passport.table_id}",
-        column_config={labels[text_column]: wide} if text_column in labels else None,
-        alt=f"{_range(passport, first, len(frame))} of the fetched table",
+        alt=f"{told} of the fetched table",
     )
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        told = f"{_range(passport, first, len(frame))}."
+        told += "."
         if text_column in names:
             told += f" **{md(short(text_column, 40))}** is the text to summarize."
         if len(names) > _MOST_COLUMNS:
@@ -263,6 +263,39 @@ def _preview(passport: Passport, rows: Sequence[Mapping[str, Any]], text_column:
         st.markdown(f":small[:gray[{told}]]", width="content")
         if _pages(passport) > 1:
             st.pagination(_pages(passport), width=_PAGER_WIDTH_PX, key=_page_key(passport))
+
+
+def rows_grid(
+    columns: Mapping[str, Sequence[Any]],  # any values a table can hold
+    *,
+    row_count: int,
+    first_row: int,
+    text_column: str,
+    key: str,
+    alt: str,
+) -> None:
+    """Draw rows of a table, the text to summarize in a wide column.
+
+    Parameters
+    ----------
+    first_row
+        Index of the first of them in the whole table.
+    """
+    labels = _labels(list(columns))
+    frame = pd.DataFrame(
+        {label: [_cell(value) for value in columns[name]] for name, label in labels.items()},
+        index=pd.RangeIndex(first_row + 1, first_row + row_count + 1, name="Row"),
+    )
+    wide = st.column_config.TextColumn(width=560)
+    st.dataframe(
+        frame,
+        height=214,
+        row_height=34,
+        width="stretch",
+        key=key,
+        column_config={labels[text_column]: wide} if text_column in labels else None,
+        alt=alt,
+    )
 
 
 def _range(passport: Passport, first: int, shown: int) -> str:

@@ -6,7 +6,6 @@ them too. Older connections keep the whole link under `host`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +22,7 @@ from dashboard.connectors.describing import (
     set_or_not,
     shown_link,
 )
+from dashboard.connectors.first_rows import Taster, first_rows_of
 from dashboard.connectors.formats.pieces import TableSink
 from dashboard.connectors.http_form import (
     AUTO,
@@ -41,7 +41,7 @@ from dashboard.connectors.outbound.link import basic_auth
 from dashboard.connectors.table_formats import TableFormat, read_into
 from dashboard.domain.connection import Description, DetailPart
 from dashboard.domain.detail_tree import Path
-from dashboard.domain.table import ColumnFacts
+from dashboard.domain.table import ColumnFacts, FirstRows
 from dashboard.errors import FetchFailed, InvalidInput
 from dashboard.masking import Secret, SecretDetails
 
@@ -276,9 +276,15 @@ class _Watched:
             raise fetch_failure(FetchCause.CANCELLED)
         if not self.columns:
             self.columns = tuple(ColumnFacts(part.name, str(part.type)) for part in piece.schema)
+            if self.sink is not None:
+                self.show(first_rows_of(piece))
         if self.sink is not None:
             self.sink.add(piece)
         self.progress.rows += piece.num_rows
+
+    def show(self, rows: FirstRows) -> None:
+        """Let the first rows be looked at."""
+        self.progress.first_rows = rows
 
 
 def _read(
@@ -287,6 +293,8 @@ def _read(
     progress = sink.progress
     began_at = progress.clock()
     source = _source(details.reveal())
+    if sink.sink is not None:  # a test keeps no rows and shows none
+        progress.on_content = Taster(source.format, sink.show).take
     fetched = outbound.fetch(
         source.url,
         headers=source.headers,
@@ -294,25 +302,24 @@ def _read(
         limits=limits,
         progress=progress,
     )
-    if progress.cancel.is_set():
-        raise fetch_failure(FetchCause.CANCELLED)
-    progress.begin(Stage.RECOGNISE)
-    try:
-        kind = read_into(
-            sink, fetched.content, format=source.format, most_bytes=4 * limits.most_bytes
+    with fetched.body as body:
+        if progress.cancel.is_set():
+            raise fetch_failure(FetchCause.CANCELLED)
+        progress.begin(Stage.RECOGNISE)
+        try:
+            kind = read_into(sink, body, format=source.format, most_bytes=4 * limits.most_bytes)
+            progress.finish()
+        finally:
+            progress.abandon()
+        return FetchedTable(
+            rows=progress.rows,
+            columns=sink.columns,
+            raw_bytes=body.size_bytes,
+            fingerprint=body.fingerprint,
+            format=kind.words,
+            fetch_ms=(progress.clock() - began_at) * 1000,
+            stage_times_ms=dict(progress.times_ms),
         )
-        progress.finish()
-    finally:
-        progress.abandon()
-    return FetchedTable(
-        rows=progress.rows,
-        columns=sink.columns,
-        raw_bytes=len(fetched.content),
-        fingerprint=hashlib.sha256(fetched.content).hexdigest(),
-        format=kind.words,
-        fetch_ms=(progress.clock() - began_at) * 1000,
-        stage_times_ms=dict(progress.times_ms),
-    )
 
 
 def _checked_link(values: Mapping[str, Any], key: str) -> str:

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from dashboard.connectors.causes import not_a_table, unpacks_to_more
+from dashboard.connectors.formats.content import Content, InMemory, pieces_of
 from dashboard.connectors.formats.pieces import TableSink, read_all
-from dashboard.connectors.formats.utf8 import utf8_of
+from dashboard.connectors.formats.utf8 import text_head, utf8_of
 from dashboard.errors import FetchFailed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SOMETHING: Final = re.compile(rb"[^ \t\r\n\x00]")
 _PACKED: Final = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"Rar!")
 
 #: What json, csv and pyarrow raise on content that is not theirs, or not sane.
-_PARSER_ERRORS: Final = (
+PARSER_ERRORS: Final = (
     ValueError,
     TypeError,
     ArithmeticError,
@@ -75,7 +76,7 @@ _WORDS: Final = {
 
 def read_into(
     sink: TableSink,
-    content: bytes,
+    content: Content | bytes,
     *,
     format: TableFormat | None = None,  # noqa: A002 - the detail's own name
     most_bytes: int = MOST_DECODED_BYTES,
@@ -96,13 +97,15 @@ def read_into(
     DashboardError
         What the sink raises comes through.
     """
-    if _SOMETHING.search(content) is None:
+    if isinstance(content, bytes):
+        content = InMemory(content)
+    if not any(_SOMETHING.search(piece) for piece in pieces_of(content)):
         raise not_a_table("The file is empty.", "Check that the link leads to the right file.")
-    kind = format or _family(content)
+    kind = format or family(content.read(0, 4 * _HEAD_CHARACTERS))
     failure: FetchFailed | None = None
     try:
         kind = _read(_Bounded(sink, most_bytes), content, kind, forced=format is not None)
-    except _PARSER_ERRORS as error:
+    except PARSER_ERRORS as error:
         _log.info("a file could not be read as %s: %s", kind.words, type(error).__name__)
         failure = not_a_table(
             f"The file could not be read as {kind.words}.", "Choose another format."
@@ -132,7 +135,7 @@ class _Bounded:
         self.sink.add(piece)
 
 
-def _read(sink: _Bounded, content: bytes, kind: TableFormat, *, forced: bool) -> TableFormat:
+def _read(sink: _Bounded, content: Content, kind: TableFormat, *, forced: bool) -> TableFormat:
     # Imported here, because they need pyarrow, which takes longer than the first page may.
     if kind in (TableFormat.PARQUET, TableFormat.ARROW):
         from dashboard.connectors.formats import arrow
@@ -153,18 +156,24 @@ def _read(sink: _Bounded, content: bytes, kind: TableFormat, *, forced: bool) ->
     return TableFormat(shape)
 
 
-def _family(content: bytes) -> TableFormat:
-    """Return the format the content looks like; all of JSON counts as records at first."""
-    if content.startswith(b"PAR1"):
+def family(head: bytes | bytearray) -> TableFormat:
+    """Return the format a file begins like; all of JSON counts as records at first.
+
+    Raises
+    ------
+    FetchFailed
+        `not_a_table` if it begins as no table does.
+    """
+    if head.startswith(b"PAR1"):
         return TableFormat.PARQUET
-    if content.startswith((b"ARROW1\x00\x00", b"\xff\xff\xff\xff")):
+    if head.startswith((b"ARROW1\x00\x00", b"\xff\xff\xff\xff")):
         return TableFormat.ARROW
-    if content.startswith(_PACKED):
+    if head.startswith(_PACKED):
         raise not_a_table(
             "The file is packed or a spreadsheet, which is not read.",
             "Use the link of an unpacked file: JSON, CSV, Parquet or Arrow.",
         )
-    start = utf8_of(content).head(_HEAD_CHARACTERS).lstrip()[:1]
+    start = text_head(head, _HEAD_CHARACTERS).lstrip()[:1]
     if start == "<":
         raise not_a_table(
             "The link leads to a web page, not to a file with a table.",

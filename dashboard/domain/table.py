@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,22 @@ class ColumnFacts:
 
     name: str
     type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """What there is to look at of a table that is still being read.
+
+    Parameters
+    ----------
+    names
+        Of its columns, the model's text first; not all of them if there are many.
+    rows
+        One value for each name; long texts are cut.
+    """
+
+    names: tuple[str, ...] = field(repr=False)
+    rows: tuple[tuple[Any, ...], ...] = field(repr=False)  # any value a table can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +115,11 @@ class Fit:
 def is_flag_type(kind: str) -> bool:
     """Whether a column of this type can be sent as one of the model's settings."""
     return kind in _FLAG_TYPES
+
+
+def is_text_type(kind: str) -> bool:
+    """Whether a column of this type holds texts."""
+    return kind in _TEXT_TYPES
 
 
 def fit_of(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> Fit:

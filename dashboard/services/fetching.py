@@ -16,7 +16,7 @@ from dashboard.connectors.outbound import Outbound, Progress, Stage
 from dashboard.domain.activity import Act, ActResult
 from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
-from dashboard.domain.table import Passport
+from dashboard.domain.table import FirstRows, Passport
 from dashboard.domain.workspace import Workspace
 from dashboard.errors import FetchFailed, NotFound
 from dashboard.masking import SecretDetails
@@ -41,6 +41,10 @@ class FetchView:
         How much of the file is in, and how much the source has announced, if it has.
     rows
         Rows that are read and stored.
+    source
+        Name of the connection, once it is known.
+    first_rows
+        What is in of the table's beginning; None while nothing is, and from a cancel on.
     """
 
     stage: str
@@ -49,13 +53,16 @@ class FetchView:
     expected_bytes: int | None = None
     rows: int = 0
     is_cancelled: bool = False
+    source: str = ""
+    first_rows: FirstRows | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Watched:
     owner: str
     began_at: float
     progress: Progress = field(default_factory=Progress)
+    source: str = ""
 
 
 class Fetching:
@@ -113,7 +120,7 @@ class Fetching:
         with self._lock:
             self._watched[watch_id] = watched
         try:
-            return self._fetched(who, connection_id, workspace, watched.progress)
+            return self._fetched(who, connection_id, workspace, watched)
         finally:
             with self._lock:
                 self._watched.pop(watch_id, None)
@@ -126,13 +133,16 @@ class Fetching:
         if watched is None or watched.owner != who.key:
             return None
         progress = watched.progress
+        is_cancelled = progress.cancel.is_set()
         return FetchView(
             stage=_words(progress),
             running_s=time.monotonic() - watched.began_at,
             received_bytes=progress.received_bytes,
             expected_bytes=progress.expected_bytes,
             rows=progress.rows,
-            is_cancelled=progress.cancel.is_set(),
+            is_cancelled=is_cancelled,
+            source=watched.source,
+            first_rows=None if is_cancelled else progress.first_rows,
         )
 
     def cancel(self, who: Identity, watch_id: str) -> None:
@@ -143,7 +153,7 @@ class Fetching:
             watched.progress.cancel.set()
 
     def _fetched(
-        self, who: Identity, connection_id: str, workspace: Workspace, progress: Progress
+        self, who: Identity, connection_id: str, workspace: Workspace, watched: _Watched
     ) -> Outcome:
         gateway = self._gateway()
         linked = gateway.list_connections(who, workspace_id=workspace.workspace_id)
@@ -153,9 +163,10 @@ class Fetching:
                 f"This connection is not linked to {workspace.name} any more.",
                 hint="Choose another one, or link it again.",
             )
+        watched.source = name
         connection, details = gateway.read_details(who, name)
         with self._tables.draft(who, workspace.workspace_id) as draft:
-            fetched = self._read(who, connection, workspace, details, draft, progress)
+            fetched = self._read(who, connection, workspace, details, draft, watched.progress)
             if fetched is None:
                 return Outcome(f"Fetching from {name} was cancelled.")
             passport = draft.keep(

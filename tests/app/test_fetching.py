@@ -125,6 +125,57 @@ def test_a_fetch_that_takes_long_is_shown_and_can_be_cancelled(demo, open_page):
     assert not at.button(key="summarize_fetch").disabled
 
 
+def test_the_first_rows_are_shown_while_the_source_still_sends(demo, open_page):
+    lines = b"".join(
+        json.dumps({"id": number, "inputs": f"Text {number}. " * 50}).encode() + b"\n"
+        for number in range(60)
+    )
+    with held_source(lines) as source:
+        connection_id = demo.connect("dripping", url=source.link)
+        demo.link("dripping", ROOM)
+        at = settle(open_page("summarize", connection=connection_id))
+        at.button(key="summarize_fetch").click().run()
+
+        def has_rows() -> bool:
+            at.run()
+            return bool(at.dataframe)
+
+        wait_until(has_rows, within_s=10, what="the first rows are shown")
+        assert [text[:8] for text in column(at, "inputs")] == [
+            f"Text {number}. "[:8] for number in range(20)
+        ]
+        assert max(map(len, column(at, "inputs"))) <= 400
+        assert "The first 20 rows from **dripping**." in shown(words(at))
+        assert "Fits the model" not in words(at)
+        settle(at.button(key="summarize_fetch_cancel").click().run())
+        assert not at.dataframe
+        assert "table" not in at.query_params
+        source.let_go.set()
+        fetch(at)
+    assert len(column(at, "inputs")) == 60
+    assert "The first 20 rows" not in words(at)
+    assert "60 rows, all shown." in words(at)
+
+
+def test_a_fetch_that_fails_leaves_no_first_rows_on_the_page(demo, open_page):
+    lines = b'{"inputs": "A text."}\n' * 50
+    with held_source(lines + b"x" * len(lines)) as source:
+        connection_id = demo.connect("breaking", url=source.link)
+        demo.link("breaking", ROOM)
+        at = settle(open_page("summarize", connection=connection_id))
+        at.button(key="summarize_fetch").click().run()
+
+        def has_rows() -> bool:
+            at.run()
+            return bool(at.dataframe)
+
+        wait_until(has_rows, within_s=10, what="the first rows are shown")
+        source.let_go.set()
+        settle(at)
+    assert not at.dataframe
+    assert "look at line 51" in shown(words(at))
+
+
 def test_a_file_above_the_cap_names_the_cap_and_who_can_raise_it(demo, open_page):
     with running_source() as source:
         source.body = b"[" + b" " * 25_000_001

@@ -6,8 +6,10 @@ models demand them.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from pyarrow import csv as pa_csv
 
 from dashboard.connectors.causes import FetchCause, fetch_failure, not_a_table, too_long
 from dashboard.connectors.formats.columns import check_shape, unique_names
+from dashboard.connectors.formats.content import ContentFile
 from dashboard.connectors.formats.pieces import Pieces
 from dashboard.connectors.formats.utf8 import Utf8
 
@@ -28,7 +31,7 @@ _SAMPLE_ROWS: Final = 50
 _UNEVEN_SHARE: Final = 0.1
 _NO_DELIMITER: Final = "\x1f"
 _MOST_LINES: Final = 5_000_000
-_BLOCK_BYTES: Final = 1_000_000
+_BLOCK_BYTES: Final = 250_000
 _FLAG_WORDS: Final = frozenset({"true", "false", ""})
 #: A header of one column must look like a name, or any prose would be a table.
 _NAME: Final = re.compile(r"\w[\w.-]{0,63}")
@@ -77,6 +80,29 @@ def reader(text: Utf8, *, forced: bool = False) -> Reader:
     return lambda plan: _pieces(text, delimiter, len(header), plan or _Plan())
 
 
+def first_rows(text: Utf8, most: int, *, forced: bool = False) -> pa.Table | None:
+    """Return up to `most` rows of which all is in the beginning of a file; None if none are."""
+    head = text.decoded()
+    head = head[: head.rfind("\n") + 1]
+    delimiter, header = _sniffed(head[: _SAMPLE_CHARACTERS + 1])
+    if not head or not (forced or _looks_like_csv(text, head, header)):
+        return None
+    found: list[list[str]] = []
+    # Strict, so that a row that breaks off within quotes is none.
+    lines = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, strict=True)
+    with contextlib.suppress(csv.Error):
+        for row in itertools.islice(filter(None, lines), most + 1):
+            if len(row) != len(header):
+                break
+            found.append(row)
+    if len(found) < 2:
+        return None
+    columns = [pa.array(column, pa.string()) for column in zip(*found[1:], strict=True)]
+    names = unique_names(name.strip() for name in found[0])
+    piece = pa.record_batch(columns, [str(place) for place in range(len(columns))])
+    return _table(piece, names, [_holds_flags(column, None) is True for column in columns])
+
+
 def _sniffed(head: str) -> tuple[str, list[str]]:
     """Return the delimiter that makes even rows, the most columns first, and the header."""
     best: tuple[tuple[bool, int], str, list[str]] | None = None
@@ -117,13 +143,13 @@ def _looks_like_csv(text: Utf8, head: str, header: list[str]) -> bool:
         return False
     if len(header) > 1:
         return True
-    first_end = text.content.find(b"\n", text.start)
+    first_end = text.find(b"\n", text.start)
     has_rows = first_end >= 0 and text.not_blank(first_end) is not None
     return has_rows and _NAME.fullmatch(header[0].strip().strip('"')) is not None
 
 
 def _pieces(text: Utf8, delimiter: str, width: int, plan: _Plan) -> Pieces[_Plan]:
-    source = pa.py_buffer(text.content).slice(text.start)
+    source = ContentFile(text.content, text.start)
     names: list[str] | None = None
     seen: list[bool | None] = list(plan.flags)
     told: list[bool] | None = None
@@ -146,7 +172,7 @@ def _pieces(text: Utf8, delimiter: str, width: int, plan: _Plan) -> Pieces[_Plan
             if holds:
                 yield _table(piece, names, are_flags)
     except _RowTooLongError:
-        return _Plan(plan.flags, min(plan.block_bytes * 4, source.size + 1))
+        return _Plan(plan.flags, min(plan.block_bytes * 4, source.size() + 1))
     return None if holds else _Plan(tuple(one is True for one in seen), plan.block_bytes)
 
 
@@ -155,7 +181,7 @@ class _RowTooLongError(Exception):
 
 
 def _blocks(
-    source: pa.Buffer, delimiter: str, width: int, block_bytes: int
+    source: ContentFile, delimiter: str, width: int, block_bytes: int
 ) -> Iterator[pa.RecordBatch]:
     ragged: list[Any] = []  # pyarrow's InvalidRow
 
@@ -165,7 +191,7 @@ def _blocks(
 
     try:
         reader = pa_csv.open_csv(
-            pa.BufferReader(source),
+            pa.PythonFile(source, "r"),
             read_options=pa_csv.ReadOptions(
                 block_size=block_bytes, use_threads=False, autogenerate_column_names=True
             ),
@@ -182,7 +208,7 @@ def _blocks(
             yield block
     except pa.ArrowInvalid as error:
         _check_ragged(ragged)
-        if block_bytes <= source.size and "straddling" in str(error):
+        if block_bytes <= source.size() and "straddling" in str(error):
             raise _RowTooLongError from None
         raise
     _check_ragged(ragged)

@@ -24,7 +24,7 @@ _KIND_DICTIONARY, _KIND_BATCH = 2, 3
 _BUFFER_BYTES: Final = 16
 
 
-def unpacked_bytes(stream: pa.Buffer) -> int:
+def unpacked_bytes(stream: pa.NativeFile) -> int:
     """Return the size in bytes of all buffers of a stream once unpacked.
 
     Raises
@@ -32,18 +32,23 @@ def unpacked_bytes(stream: pa.Buffer) -> int:
     ValueError
         If its messages are malformed.
     """
-    total = 0
+    return sum(message_sizes(stream))
+
+
+def message_sizes(stream: pa.NativeFile) -> Iterator[int]:
+    """Give the unpacked size in bytes of each message of a stream. Raises ValueError, as above."""
     messages = ipc.MessageReader.open_stream(stream)
     for _ in range(_MOST_MESSAGES):
         try:
             message = messages.read_next_message()
         except StopIteration:
-            return total
+            return
         body = message.body
         if body is None or body.size == 0:
+            yield 0
             continue
         packed = _packed_starts(message.metadata.to_pybytes())
-        total += body.size if packed is None else _unpacked(body, packed)
+        yield body.size if packed is None else _unpacked(body, packed)
     raise ValueError("too many messages")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dashboard.connectors.causes import not_a_table, too_long
-from dashboard.connectors.formats.utf8 import Utf8, decoded_pieces
+from dashboard.connectors.formats.utf8 import Utf8
 from dashboard.errors import FetchFailed
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
@@ -83,7 +83,7 @@ class _Window:
 
     def __init__(self, text: Utf8) -> None:
         self.at = 0
-        self._pieces = decoded_pieces(text.content, text.start, len(text.content))
+        self._pieces = text.decoded_pieces()
         self._text = ""
         self._lines_before = 0
         self._characters_before = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -20,6 +22,7 @@ from dashboard.connectors.formats.columns import (
 from dashboard.connectors.formats.json_scan import DECODER, check_nodes, damaged, list_values
 from dashboard.connectors.formats.pieces import PIECE_BYTES, Pieces
 from dashboard.connectors.formats.utf8 import Utf8
+from dashboard.errors import FetchFailed
 
 RECORDS: Final = "json"
 COLUMNS: Final = "json-columns"
@@ -45,36 +48,55 @@ def reader(text: Utf8, *, shape: str | None = None) -> tuple[str, Reader]:
     FetchFailed
         `not_a_table` with the line or the record, or `too_big`. So does the reader.
     """
-    start = text.not_blank(text.start)
-    first = b"" if start is None else text.content[start : start + 1]
-    if shape == LINES or (shape is None and first == b"{" and _is_lines(text, start or 0)):
+    start, first = _first_sign(text)
+    if shape == LINES or (shape is None and first == b"{" and _is_lines(text, start)):
         return LINES, lambda plan: _record_pieces(_lines(text), plan)
     if shape in (None, RECORDS) and first == b"[":
         return RECORDS, lambda plan: _record_pieces(list_values(text), plan)
     return _whole(text, shape)
 
 
+def first_rows(text: Utf8, most: int, *, shape: str | None = None) -> pa.Table | None:
+    """Return up to `most` rows of which all is in the beginning of a file; None if none are.
+
+    Columns (`json-columns`) have their first row complete only at the file's end.
+    """
+    start, first = _first_sign(text)
+    if shape in (None, RECORDS) and first == b"[":
+        records = list_values(text)
+    elif shape == LINES or (shape is None and first == b"{" and _is_lines(text, start)):
+        records = _lines(text)
+    else:
+        return None
+    some: list[tuple[Any, int]] = []
+    with contextlib.suppress(FetchFailed):  # where the beginning breaks off
+        for value, _length in itertools.islice(records, most):
+            some.append((value, 0))
+    return next(_record_pieces(some, None))
+
+
+def _first_sign(text: Utf8) -> tuple[int, bytes | bytearray]:
+    """Return what the text begins with and where, white space aside."""
+    start = text.not_blank(text.start)
+    return (0, b"") if start is None else (start, text.content.read(start, start + 1))
+
+
 def _is_lines(text: Utf8, start: int) -> bool:
     """Whether the first line is an object of its own and something stands behind it."""
-    end = text.content.find(b"\n", start)
+    end = text.find(b"\n", start)
     if end < 0 or text.not_blank(end) is None:
         return False
     try:
-        return isinstance(DECODER.decode(text.content[start:end].decode()), dict)
+        return isinstance(DECODER.decode(text.content.read(start, end).decode()), dict)
     except json.JSONDecodeError:
         return False
 
 
 def _lines(text: Utf8) -> Iterator[tuple[Any, int]]:
     """Give the value of every line, which a line feed alone ends, with its length."""
-    place, number = text.start, 0
-    while place < len(text.content):
-        number += 1
-        end = text.content.find(b"\n", place)
-        end = len(text.content) if end < 0 else end
-        line = text.content[place:end].decode().strip()
+    for number, given in enumerate(text.lines(), start=1):
+        line = given.decode().strip()
         check_nodes(line)
-        place = end + 1
         if not line:
             continue
         value, trouble = _parsed(line)

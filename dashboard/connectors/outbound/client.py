@@ -8,15 +8,16 @@ and size. Its errors name the host at most; the details behind them go to the lo
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
 import requests
+from urllib3 import HTTPResponse
 from urllib3.exceptions import HTTPError
 
 from dashboard.connectors.causes import FetchCause, fetch_failure, in_words, not_a_table
@@ -34,6 +35,7 @@ from dashboard.connectors.outbound.failures import (
 from dashboard.connectors.outbound.link import BadLink, Link, parse_link
 from dashboard.connectors.outbound.pinning import PinnedAdapter
 from dashboard.connectors.outbound.progress import Progress
+from dashboard.connectors.outbound.spool import Spool
 from dashboard.domain.check import Stage
 from dashboard.errors import FetchFailed
 from dashboard.masking import REDACTOR, Secret
@@ -62,12 +64,15 @@ class Outbound:
         Finds the addresses of a host.
     ca_file
         Certificates to trust instead of the usual ones, for sources inside a company.
+    spool_dir
+        Where long files lie, sealed, while they are read.
     """
 
     allow: AllowList = field(default_factory=AllowList)
     limits: Limits = field(default_factory=Limits)
     resolve: Resolve = system_resolve
     ca_file: str | None = None
+    spool_dir: Path | None = None
 
     def fetch(
         self,
@@ -239,30 +244,34 @@ class _Fetch:
                 "Ask the source's owner to send it plain or as gzip.",
             )
         self.progress.begin(Stage.READ)
-        content, received_bytes = self._content(link, response, encoding)
+        body = Spool(self.client.spool_dir)
+        try:
+            received_bytes = self._take(body, link, response, encoding)
+        except BaseException:
+            body.close()
+            raise
         self.progress.finish()
         return Fetched(
-            content=content,
+            body=body,
             content_type=response.headers.get("Content-Type", ""),
             final_origin=link.origin,
             received_bytes=received_bytes,
             stage_times_ms=dict(self.progress.times_ms),
         )
 
-    def _content(self, link: Link, response: requests.Response, encoding: str) -> tuple[bytes, int]:
+    def _take(self, body: Spool, link: Link, response: requests.Response, encoding: str) -> int:
+        """Read the body and return its size as it was sent."""
         announced = response.headers.get("Content-Length", "")
         if announced.isascii() and announced.isdigit() and len(announced) > 18:
             raise self._too_big()
         if announced.isascii() and announced.isdigit():
             self._check_size(int(announced))
             self.progress.expected_bytes = int(announced)
-        received_bytes, decoded_bytes = 0, 0
-        # It grows where it lies: pieces in a list would be there twice when they are joined.
-        content = io.BytesIO()
+        received_bytes = 0
 
         def pieces() -> Iterator[bytes]:
             nonlocal received_bytes
-            for piece in response.raw.stream(_PIECE_BYTES, decode_content=False):
+            for piece in _as_it_comes(response.raw):
                 received_bytes += len(piece)
                 self.progress.received_bytes = received_bytes
                 self._check_size(received_bytes)
@@ -272,10 +281,10 @@ class _Fetch:
         cause, damaged = None, False
         try:
             for part in decoded(pieces(), encoding):
-                decoded_bytes += len(part)
-                self._check_size(decoded_bytes)
+                self._check_size(body.size_bytes + len(part))
                 self.deadline.check()
-                content.write(part)
+                body.write(part)
+                self.progress.take(part)
         except DamagedContent:
             damaged = True
         except (HTTPError, HTTPException, OSError) as error:
@@ -287,7 +296,7 @@ class _Fetch:
             raise broken_off(cause, link, self.limits, is_reading=True)
         if damaged:
             raise not_a_table("The file arrived damaged.", "Try again, or ask the source's owner.")
-        return content.getvalue(), received_bytes
+        return received_bytes
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self.limits.most_bytes:
@@ -295,3 +304,12 @@ class _Fetch:
 
     def _too_big(self) -> FetchFailed:
         return fetch_failure(FetchCause.TOO_BIG, detail=in_words(self.limits.most_bytes))
+
+
+def _as_it_comes(raw: HTTPResponse) -> Iterator[bytes]:
+    """Give what has arrived, as soon as something has: a slow source is to be seen at work."""
+    if raw.chunked:
+        yield from raw.stream(_PIECE_BYTES, decode_content=False)
+        return
+    while piece := raw.read1(_PIECE_BYTES, decode_content=False):
+        yield piece

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from dashboard.connectors.outbound.spool import Spool
 from dashboard.domain.check import Stage
 from dashboard.masking import Secret
 
@@ -73,8 +74,8 @@ class Fetched:
 
     Parameters
     ----------
-    content
-        The decoded bytes.
+    body
+        The decoded bytes; to be closed by whoever has read them.
     content_type
         What the source calls it; a claim, nothing more.
     final_origin
@@ -85,7 +86,7 @@ class Fetched:
         Time of each stage, redirects included.
     """
 
-    content: bytes = field(repr=False)
+    body: Spool = field(repr=False)
     content_type: str
     final_origin: str
     received_bytes: int

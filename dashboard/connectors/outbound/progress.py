@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from dashboard.domain.check import Stage
+from dashboard.domain.table import FirstRows
 
 
 class Progress:
@@ -39,8 +40,17 @@ class Progress:
         self.expected_bytes: int | None = None
         #: Rows of the table that were read from the file.
         self.rows = 0
+        #: The first of them, as soon as they are known. Private data: for who fetches alone.
+        self.first_rows: FirstRows | None = None
+        #: Given the content as it comes in, on the fetching thread; it must not raise.
+        self.on_content: Callable[[bytes], None] | None = None
         self._on_stage = on_stage
         self._began_at = clock()
+
+    def take(self, part: bytes) -> None:
+        """Show what comes in to whoever looks at it."""
+        if self.on_content is not None:
+            self.on_content(part)
 
     def begin(self, stage: Stage) -> None:
         """End the stage before, if any, and begin this one."""

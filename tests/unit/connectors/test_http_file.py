@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import csv as pa_csv
+from pyarrow import feather
+from pyarrow import parquet as pq
 
 from dashboard.connectors.base import FetchCause, FieldKind, StageState
 from dashboard.connectors.outbound import AllowList, Outbound, Progress, Stage
+from dashboard.connectors.outbound.spool import MOST_IN_MEMORY_BYTES
 from dashboard.connectors.registry import connector_for, describe
 from dashboard.domain.table import ColumnFacts, fit_of
 from dashboard.errors import FetchFailed, InvalidInput
@@ -351,6 +357,30 @@ def test_a_table_is_fetched_with_its_passport(key, listen, answer, outbound):
     assert found.fetch_ms > 0
     assert set(found.stage_times_ms) == set(Stage)
     assert "A text." not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "parquet", "arrow"])
+def test_a_file_longer_than_what_stays_in_memory_is_read_from_the_disk(
+    name, listen, answer, outbound
+):
+    texts = [f"{number} {'x' * 1000}" for number in range(6_000)]
+    table, file = pa.table({"inputs": texts}), io.BytesIO()
+    if name == "json":
+        file.write(json.dumps(table.to_pylist()).encode())
+    elif name == "csv":
+        pa_csv.write_csv(table, file)
+    elif name == "parquet":
+        pq.write_table(table, file, compression="none")
+    else:
+        feather.write_feather(table, file, compression="uncompressed", chunksize=1000)
+    content = file.getvalue()
+    assert len(content) > MOST_IN_MEMORY_BYTES
+    sink = Collected()
+    server = listen(answer(content))
+    found = HTTP.fetch(Secret({"url": server.origin}), outbound=outbound, sink=sink)
+    assert sink.table.column("inputs").to_pylist() == texts
+    assert found.raw_bytes == len(content)
+    assert found.fingerprint == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dashboard.connectors.causes import FetchCause
 from dashboard.connectors.outbound import (
     AllowList,
+    Fetched,
     Limits,
     Outbound,
     Progress,
@@ -182,6 +183,11 @@ def inward(*addresses: str, **options) -> Outbound:
     )
 
 
+def content_of(fetched: Fetched) -> bytes:
+    with fetched.body as body:
+        return bytes(body.read(0, body.size_bytes))
+
+
 def failure_of(outbound: Outbound, url: str, **options) -> FetchFailed:
     with pytest.raises(FetchFailed) as caught:
         outbound.fetch(url, **options)
@@ -265,7 +271,7 @@ def test_the_checked_address_is_used_and_the_name_is_not_looked_up_again(
     monkeypatch.setattr(socket, "getaddrinfo", no_look_up)
     outbound = Outbound(allow=AllowList.parse(["127.0.0.1"]), resolve=lambda *_: next(answers))
     fetched = outbound.fetch(f"http://files.example.org:{server.port}/x.csv?q=1")
-    assert fetched.content == b"a,b\n1,2\n"
+    assert content_of(fetched) == b"a,b\n1,2\n"
     assert server.requests[0].startswith("GET /x.csv?q=1 HTTP/1.1\r\n")
     assert f"\r\nHost: files.example.org:{server.port}\r\n" in server.requests[0]
     assert next(answers) == ("10.0.0.1",)
@@ -276,13 +282,13 @@ def test_the_environment_has_no_say(listen, answer, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("NETRC", "/nonexistent")
-    assert inward().fetch(server.origin).content == b"x"
+    assert content_of(inward().fetch(server.origin)) == b"x"
 
 
 def test_an_address_that_does_not_answer_gives_way_to_the_next(listen, answer):
     server = listen(answer(b"x"))
     fetched = inward("127.0.0.2", "127.0.0.1").fetch(f"http://files.example.org:{server.port}/")
-    assert fetched.content == b"x"
+    assert content_of(fetched) == b"x"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +308,7 @@ def test_the_allow_list_admits_exactly_what_it_names(entries, is_admitted, liste
     server = listen(answer(b"x"))
     outbound = Outbound(allow=AllowList.parse(e.format(port=server.port) for e in entries))
     if is_admitted:
-        assert outbound.fetch(server.origin).content == b"x"
+        assert content_of(outbound.fetch(server.origin)) == b"x"
     else:
         assert failure_of(outbound, server.origin).cause_code == BLOCKED
         assert server.connections == 0
@@ -325,7 +331,7 @@ def test_a_redirect_is_followed(status, listen, answer):
     last = listen(answer(b"x"))
     first = listen(redirect(last.origin + "/b.csv", status))
     fetched = inward().fetch(first.origin + "/a.csv")
-    assert fetched.content == b"x"
+    assert content_of(fetched) == b"x"
     assert fetched.final_origin == last.origin
 
 
@@ -376,7 +382,7 @@ def test_a_redirect_with_an_endless_body_is_not_read(listen, answer):
             while True:
                 connection.sendall(b"x" * 65536)
 
-    assert inward().fetch(listen(endless).origin).content == b"x"
+    assert content_of(inward().fetch(listen(endless).origin)) == b"x"
 
 
 def test_credentials_stay_with_the_origin_they_were_typed_for(listen, answer):
@@ -509,7 +515,7 @@ def test_tls_is_checked_for_the_name_although_the_address_is_pinned(listen, answ
     ca_file, context, names_asked = tls
     server = listen(answer(b"x"), context=context)
     outbound = inward(ca_file=ca_file)
-    assert outbound.fetch(f"https://files.example.org:{server.port}/").content == b"x"
+    assert content_of(outbound.fetch(f"https://files.example.org:{server.port}/")) == b"x"
     assert names_asked == ["files.example.org"]
     assert f"Host: files.example.org:{server.port}" in server.requests[0]
     failure = failure_of(outbound, f"https://other.example.org:{server.port}/")
@@ -645,6 +651,23 @@ def test_a_fetch_is_cancelled_while_it_waits(head, listen):
     assert time.monotonic() - began_at < 2
 
 
+@pytest.mark.parametrize("head", [b"Content-Length: 6\r\n", b"Transfer-Encoding: chunked\r\n", b""])
+def test_what_has_arrived_is_given_on_at_once(head, listen):
+    arrived = threading.Event()
+    is_chunked = b"chunked" in head
+    first, last = (b"3\r\none\r\n", b"3\r\ntwo\r\n0\r\n\r\n") if is_chunked else (b"one", b"two")
+
+    def drip(connection):
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + first)
+        # The rest is sent only once somebody was given what came before it.
+        if arrived.wait(5):
+            connection.sendall(last)
+
+    progress = Progress()
+    progress.on_content = lambda _part: arrived.set()
+    assert content_of(inward().fetch(listen(drip).origin, progress=progress)) == b"onetwo"
+
+
 SMALL = Limits(most_bytes=100_000)
 
 
@@ -688,13 +711,13 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 def test_a_packed_body_is_unpacked(encoding, size, listen, answer):
     content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     server = listen(answer(PACKED[encoding](content), Content_Encoding=encoding))
-    assert inward(limits=SMALL).fetch(server.origin).content == content
+    assert content_of(inward(limits=SMALL).fetch(server.origin)) == content
 
 
 def test_a_gzip_file_of_several_members_is_unpacked_and_padding_ignored(listen, answer):
     body = gzip.compress(b"one ") + gzip.compress(b"two") + b"\0" * 10
     server = listen(answer(body, Content_Encoding="gzip"))
-    assert inward().fetch(server.origin).content == b"one two"
+    assert content_of(inward().fetch(server.origin)) == b"one two"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "Deflate"])
@@ -721,7 +744,7 @@ def test_another_encoding_is_refused(encoding, listen, answer):
 
 def test_a_packed_file_name_unpacks_nothing(listen, answer):
     body = gzip.compress(b"a,b\n")
-    assert inward().fetch(listen(answer(body)).origin + "/x.csv.gz").content == body
+    assert content_of(inward().fetch(listen(answer(body)).origin + "/x.csv.gz")) == body
 
 
 def test_the_stages_are_told_in_order_with_their_times(listen, answer):
