@@ -27,6 +27,8 @@ from dashboard.sandbox.routes import (
     logs,
     models,
     pipelines,
+    pods,
+    rehearsals,
     uploads,
     workspaces,
 )
@@ -207,6 +209,18 @@ ROUTES: tuple[Entry, ...] = (
         call(pipelines.PipelineId, pipelines.get_topic_name),
         "Pipeline.logs",
     ),
+    Entry(
+        "POST",
+        f"{_API}/pipelines/get_sidekick_pod_logs",
+        call(pods.PodOfPipeline, pods.get_pod_logs),
+        "Pipeline.get_sidekick_pod_logs",
+    ),
+    Entry(
+        "POST",
+        f"{_API}/pipelines/get_sidekick_pods_history",
+        call(pods.PodsOfPipeline, pods.get_pods_history),
+        "Pipeline.get_sidekick_pods_history",
+    ),
     # Inference and logs
     Entry(
         "POST",
@@ -230,6 +244,9 @@ CONTROLS: tuple[Entry, ...] = (
     Entry("POST", "/_sandbox/faults", control.faults),
     Entry("DELETE", "/_sandbox/faults", control.faults),
     Entry("GET", "/_sandbox/samples/{name}", control.sample),
+    Entry("GET", "/_sandbox/rehearsals", rehearsals.rehearsals),
+    Entry("POST", "/_sandbox/rehearsals", rehearsals.rehearsals),
+    Entry("DELETE", "/_sandbox/rehearsals", rehearsals.rehearsals),
 )
 
 

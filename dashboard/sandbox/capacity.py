@@ -7,12 +7,13 @@ laptop, and "insufficient cpu" can be shown on any.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dashboard.sandbox.plans import DeploymentPlan, json_object
+from dashboard.sandbox.plans import MOST_REPLICAS, DeploymentPlan, json_object
 
 _GIB = 2**30
 _QUANTITY = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
@@ -31,6 +32,10 @@ _BYTES_OF_SUFFIX = {
     "Ti": 2.0**40,
     "Pi": 2.0**50,
 }
+_LARGEST_NUMBER = 1e18
+
+#: What is lacking when the node holds as many replicas as it may.
+PODS = "pods"
 _GPU_NAMES = ("nvidia.com/gpu", "gpu.intel.com/i915")
 
 #: Used for what a deployment configuration leaves out; small, so that several defaults fit.
@@ -58,7 +63,9 @@ def _split(quantity: object) -> tuple[float | None, str]:
     if isinstance(quantity, bool) or not isinstance(quantity, int | float | str):
         return None, ""
     match = _QUANTITY.fullmatch(str(quantity))
-    return (float(match[1]), match[2]) if match else (None, "")
+    number = float(match[1]) if match else math.inf
+    # More than any machine has is no quantity; a float could not even hold it.
+    return (number, match[2]) if match and number < _LARGEST_NUMBER else (None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Need:
     memory_bytes: int
     gpu: float = 0.0
     memory_limit_bytes: int | None = None
+    gpu_name: str = _GPU_NAMES[0]
 
     @property
     def required_cpu(self) -> str:
@@ -97,10 +105,12 @@ def need_of(plan: DeploymentPlan) -> Need:
     containers += [{} for step in plan.sidekick_steps if step.image_key not in images]
     limits = [_memory_limit_bytes(container) for container in containers]
     has_limit = any(limit is not None for limit in limits)
+    gpus = {name: sum(_gpu(container, name) for container in containers) for name in _GPU_NAMES}
     return Need(
         cpu=sum(_cpu(container) for container in containers),
         memory_bytes=sum(_memory_bytes(container) for container in containers),
-        gpu=sum(_gpu(container) for container in containers),
+        gpu=sum(gpus.values()),
+        gpu_name=max(_GPU_NAMES, key=lambda name: gpus[name]),
         memory_limit_bytes=(
             sum(DEFAULT_MEMORY_BYTES if limit is None else limit for limit in limits)
             if has_limit
@@ -135,9 +145,18 @@ def _memory_limit_bytes(container: Mapping[str, Any]) -> int | None:  # Any: JSO
     return parse_memory_bytes(_resources(container, "limits").get("memory"))
 
 
-def _gpu(container: Mapping[str, Any]) -> float:  # Any: JSON
+def _gpu(container: Mapping[str, Any], name: str) -> float:  # Any: JSON
     requests = _resources(container, "requests") or _resources(container, "limits")
-    return sum(parse_cpu(requests.get(name)) or 0.0 for name in _GPU_NAMES)
+    return parse_cpu(requests.get(name)) or 0.0
+
+
+def niceness_of(cpu: float) -> int:
+    """Return how far a replica with this share of a CPU stands back behind others, 0 to 10.
+
+    It is a weight and no limit: on an idle machine the smallest share is as fast as the largest.
+    One step is a factor of about 1.25 in the scheduler's weights.
+    """
+    return 0 if cpu >= 1 else min(10, round(math.log(1 / max(cpu, 0.01), 1.25)))
 
 
 class CapacitySettings(Protocol):
@@ -185,12 +204,22 @@ class Capacity:
         if not generations:
             del self._held[deployment_id]
         if wake:
-            self._released.set()
-            self._released = asyncio.Event()
+            self.wake_waiting()
+
+    def wake_waiting(self) -> None:
+        """Let those who wait try again: something was given back, or the node was enlarged."""
+        self._released.set()
+        self._released = asyncio.Event()
 
     async def wait_for_release(self) -> None:
         """Return when something was given back."""
         await self._released.wait()
+
+    def replicas(self) -> int:
+        """Return how many replicas have a place; while one is rolled over, the larger number."""
+        return sum(
+            max(len(needs) for needs in generations.values()) for generations in self._held.values()
+        )
 
     def used(self) -> tuple[float, int]:
         """Return CPUs and bytes held in all."""
@@ -206,18 +235,23 @@ class Capacity:
         cpu, memory_bytes = self.used()
         tolerance = 1e-9  # ten times 0.1 CPU must fit into 1
         lacking = []
+        if self.replicas() > MOST_REPLICAS:
+            lacking.append(PODS)
         if cpu > self._settings.cpu + tolerance:
             lacking.append("cpu")
         if memory_bytes > self._settings.memory_gib * _GIB:
             lacking.append("memory")
         if need.gpu > 0:
-            lacking.append("nvidia.com/gpu")
+            lacking.append(need.gpu_name)
         return tuple(lacking)
 
 
 def unschedulable_reason(lacking: tuple[str, ...]) -> str:
     """Return the scheduler's sentence for what is lacking."""
-    shortages = ", ".join(f"1 Insufficient {resource}" for resource in lacking)
+    shortages = ", ".join(
+        "1 Too many pods" if resource == PODS else f"1 Insufficient {resource}"
+        for resource in lacking
+    )
     return (
         f"0/1 nodes are available: {shortages}. preemption: 0/1 nodes are available: "
         "1 No preemption victims found for incoming pod."

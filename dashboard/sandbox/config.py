@@ -14,13 +14,29 @@ SEEDS = ("demo", "empty")
 LONGEST_WAIT_MS = 600_000.0
 LONGEST_STARTUP_S = 600.0
 
+#: The largest virtual node.
+MOST_CPU = 1024.0
+MOST_MEMORY_GIB = 16384.0
+
 
 @dataclass(slots=True)
 class SandboxConfig:
     """Where the sandbox runs and how slow it pretends to be.
 
-    `wait_ms` (added to each inference) and `startup_s` (added to each start of an engine) may be
-    changed while it runs; readers must look them up each time.
+    The settings may be changed while it runs; readers must look them up each time.
+
+    Parameters
+    ----------
+    wait_ms
+        Added to each inference.
+    startup_s
+        Added to each start of an engine.
+    shutdown_s
+        How long a status still answers after an undeploy; the processes end at once.
+    cpu, memory_gib
+        Size of the virtual node that deployments must fit into.
+    early_status
+        Whether status trees have the form of the platform's early versions.
     """
 
     data_dir: Path
@@ -29,8 +45,10 @@ class SandboxConfig:
     seed: str = "demo"
     wait_ms: float = 0.0
     startup_s: float = 0.0
+    shutdown_s: float = 0.0
     cpu: float = 8.0
     memory_gib: float = 32.0
+    early_status: bool = False
     exit_with_parent: bool = False
 
     @property
@@ -52,6 +70,9 @@ def parse_flags(arguments: Sequence[str] | None = None) -> SandboxConfig:
     parser.add_argument("--seed", default="demo", choices=SEEDS, help="for a new data folder")
     parser.add_argument("--wait-ms", default=0.0, type=_at_most(LONGEST_WAIT_MS))
     parser.add_argument("--startup-s", default=0.0, type=_at_most(LONGEST_STARTUP_S))
+    parser.add_argument("--shutdown-s", default=0.0, type=_at_most(LONGEST_STARTUP_S))
+    parser.add_argument("--cpu", default=8.0, type=_at_most(MOST_CPU))
+    parser.add_argument("--memory-gib", default=32.0, type=_at_most(MOST_MEMORY_GIB))
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="stop when standard input ends"
     )
@@ -63,6 +84,9 @@ def parse_flags(arguments: Sequence[str] | None = None) -> SandboxConfig:
         seed=flags.seed,
         wait_ms=flags.wait_ms,
         startup_s=flags.startup_s,
+        shutdown_s=flags.shutdown_s,
+        cpu=flags.cpu,
+        memory_gib=flags.memory_gib,
         exit_with_parent=flags.exit_with_parent,
     )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from dashboard.sandbox.autoscaling import Load
 from dashboard.sandbox.dispatcher import Dispatcher
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.replica import Prediction, Replica, ReplicaGoneError
-from dashboard.sandbox.replica_set import ReplicaSet, SetEvents, Surroundings
-from dashboard.sandbox.status_tree import Json, name_hash, random_ip, status_tree
+from dashboard.sandbox.replica_set import ReplicaSet
+from dashboard.sandbox.status_tree import Json, early_form, name_hash, random_ip, status_tree
+from dashboard.sandbox.surroundings import SetEvents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dashboard.sandbox.plans import DeploymentPlan
+    from dashboard.sandbox.surroundings import Surroundings
 
 #: A request goes to a second replica when the first one died over it, never to a third: it may be
 #: the request that kills them.
@@ -71,7 +74,28 @@ class Deployment:
         else:
             self._retire(self._incoming)
             self._incoming = replica_set
-        replica_set.scale_to(plan.replica_count)
+        replica_set.start()
+
+    def rescale(self, cpu_s: Mapping[int, float], *, elapsed_s: float) -> None:
+        """Add or take away a replica if the configuration asks for that.
+
+        Parameters
+        ----------
+        cpu_s
+            Processor time by process id, in s, used in the last `elapsed_s` seconds.
+        """
+        serving = self._serving
+        if serving is None or self._incoming is not None:
+            return
+        ready = serving.ready_replicas
+        used_s = sum(cpu_s.get(replica.pid, 0.0) for replica in ready)
+        share_s = max(serving.need.cpu, 0.01) * elapsed_s * max(len(ready), 1)
+        load = Load(
+            requests=self._dispatcher.queue_depth + self._dispatcher.in_flight,
+            cpu_percent=100 * used_s / share_s if share_s else 0.0,
+            ready=len(ready),
+        )
+        serving.rescale(load, self._see_off)
 
     def status(self) -> Json:
         """Return the wire's status tree."""
@@ -81,12 +105,14 @@ class Deployment:
             if replica_set is not None
             for view in replica_set.views()
         ]
-        return status_tree(
+        tree = status_tree(
             views,
             lb_name=self._lb_name,
             lb_ip=self._lb_ip,
             is_scaling=self._incoming is not None,
+            enough=self._serving.enough if self._serving else 0,
         )
+        return early_form(tree) if self._surroundings.settings.early_status else tree
 
     async def infer(self, rows: Sequence[Mapping[str, Any]]) -> Prediction:  # Any: user data
         """Answer one request.
@@ -154,14 +180,18 @@ class Deployment:
     def _retire(self, replica_set: ReplicaSet | None) -> None:
         if replica_set is None:
             return
+        # At once, and not when its farewell begins: the status says already that it is replaced.
+        for replica in replica_set.ready_replicas:
+            self._dispatcher.dismiss(replica)
         self._leaving[replica_set] = asyncio.create_task(self._bid_farewell(replica_set))
 
     async def _bid_farewell(self, replica_set: ReplicaSet) -> None:
         """Let the requests in flight end, then end the replicas."""
-        replicas = replica_set.ready_replicas
-        for replica in replicas:
-            self._dispatcher.dismiss(replica)
-        for replica in replicas:
-            await self._dispatcher.wait_until_idle(replica)
+        await asyncio.gather(*(self._see_off(each) for each in replica_set.ready_replicas))
         await replica_set.stop()
         self._leaving.pop(replica_set, None)
+
+    async def _see_off(self, replica: Replica) -> None:
+        """Give `replica` no further requests, and return when it serves none."""
+        self._dispatcher.dismiss(replica)
+        await self._dispatcher.wait_until_idle(replica)

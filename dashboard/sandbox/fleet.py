@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,20 @@ from dashboard.sandbox.capacity import Capacity
 from dashboard.sandbox.deployment import Deployment
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.logstore import Batch
-from dashboard.sandbox.memory_watch import resident_bytes
+from dashboard.sandbox.memory_watch import process_use
 from dashboard.sandbox.plans import DeploymentPlan, StepPlan
-from dashboard.sandbox.replica import Prediction
-from dashboard.sandbox.replica_set import FleetLimits, FleetSettings, Surroundings
+from dashboard.sandbox.pod_logs import PodLogs
+from dashboard.sandbox.surroundings import FleetLimits, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dashboard.sandbox.logstore import LogStore
+    from dashboard.sandbox.memory_watch import ProcessUse
+    from dashboard.sandbox.rehearsals import Rehearsals
+    from dashboard.sandbox.replica import Prediction
     from dashboard.sandbox.status_tree import Json
+    from dashboard.sandbox.surroundings import FleetSettings
 
 __all__ = ["DeploymentPlan", "Fleet", "FleetLimits", "Inference", "StepPlan"]
 
@@ -68,7 +73,11 @@ class Fleet:
     Parameters
     ----------
     config
-        Read anew at each use: `wait_ms`, `startup_s`, `cpu`, `memory_gib`.
+        Read anew at each use.
+    clock
+        Epoch seconds, for what is logged.
+    monotonic
+        A clock in s that never goes back, for what takes time.
     """
 
     def __init__(
@@ -78,18 +87,35 @@ class Fleet:
         config: FleetSettings,
         clock: Callable[[], float],
         limits: FleetLimits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._logs = logs
         self._clock = clock
         self._limits = limits or FleetLimits()
-        self._surroundings = Surroundings(Capacity(config), config, self._limits)
+        self.pod_logs = PodLogs(clock)
+        self._surroundings = Surroundings(
+            Capacity(config), config, self._limits, self.pod_logs, monotonic=monotonic
+        )
         self._deployments: dict[int, Deployment] = {}
+        #: Last status trees of what was undeployed, while they still answer.
+        self._fading: dict[int, Json] = {}
+        self._fadings: dict[int, asyncio.TimerHandle] = {}
         self._requests: set[asyncio.Task[Inference]] = set()
         self._watch: asyncio.Task[None] | None = None
 
+    @property
+    def rehearsals(self) -> Rehearsals:
+        """The troubles on order."""
+        return self._surroundings.rehearsals
+
+    @property
+    def capacity(self) -> Capacity:
+        """The virtual node."""
+        return self._surroundings.capacity
+
     async def start(self) -> None:
-        """Begin to watch the engines' memory."""
-        self._watch = asyncio.create_task(self._watch_memory())
+        """Begin to watch the engines' memory and load."""
+        self._watch = asyncio.create_task(self._watch_engines())
 
     async def stop(self) -> None:
         """End every engine; on return no process is left."""
@@ -99,6 +125,7 @@ class Fleet:
                 await self._watch
             self._watch = None
         await self.undeploy_all()
+        self.forget()
         await asyncio.gather(*self._requests, return_exceptions=True)
 
     async def deploy(self, plan: DeploymentPlan) -> None:
@@ -107,6 +134,7 @@ class Fleet:
         A second plan for the same deployment id rolls over: the old replicas answer until all the
         new ones are ready.
         """
+        self._forget_fading(plan.deployment_id)
         deployment = self._deployments.get(plan.deployment_id)
         if deployment is None:
             deployment = self._deployments[plan.deployment_id] = Deployment(self._surroundings)
@@ -116,6 +144,7 @@ class Fleet:
         """End a deployment; on return its processes are gone. Unknown ids are ignored."""
         deployment = self._deployments.pop(deployment_id, None)
         if deployment is not None:
+            self._let_fade(deployment_id, deployment)
             # A caller that goes away must not leave half of the processes behind.
             await asyncio.shield(asyncio.ensure_future(deployment.stop()))
 
@@ -126,7 +155,23 @@ class Fleet:
     def status(self, deployment_id: int) -> Json | None:
         """Return the wire's status tree, or None when nothing is deployed under this id."""
         deployment = self._deployments.get(deployment_id)
-        return None if deployment is None else deployment.status()
+        if deployment is None:
+            return self._fading.get(deployment_id)
+        return deployment.status()
+
+    def forget(self) -> None:
+        """Forget what is kept of deployments that are no more: logs, statuses, troubles."""
+        self._forget_fading(*list(self._fadings))
+        self.rehearsals.call_off_all()
+        self.pod_logs.clear()
+
+    def hurt(self, deployment_id: int, *, out_of_memory: bool) -> int:
+        """End the processes of a deployment as if they had died, and return how many there were."""
+        deployment = self._deployments.get(deployment_id)
+        alive = [each for each, _ in deployment.replicas if each.is_alive] if deployment else []
+        for replica in alive:
+            replica.kill(out_of_memory=out_of_memory)
+        return len(alive)
 
     def plan(self, deployment_id: int) -> DeploymentPlan | None:
         """Return the plan whose replicas answer requests now, or None."""
@@ -186,25 +231,58 @@ class Fleet:
         if not request.cancelled():
             request.exception()
 
-    async def _watch_memory(self) -> None:
+    def _let_fade(self, deployment_id: int, deployment: Deployment) -> None:
+        """Keep the status answering for as long as the settings pretend the pods take to go."""
+        shutdown_s = self._surroundings.settings.shutdown_s
+        if shutdown_s > 0:
+            self._fading[deployment_id] = deployment.status()
+            loop = asyncio.get_running_loop()
+            self._fadings[deployment_id] = loop.call_later(
+                shutdown_s, self._forget_fading, deployment_id
+            )
+
+    def _forget_fading(self, *deployment_ids: int) -> None:
+        for deployment_id in deployment_ids:
+            self._fading.pop(deployment_id, None)
+            if timer := self._fadings.pop(deployment_id, None):
+                timer.cancel()
+
+    async def _watch_engines(self) -> None:
+        before: dict[int, ProcessUse] = {}
+        before_s = time.monotonic()
         while True:
-            await asyncio.sleep(self._limits.memory_poll_s)
+            await asyncio.sleep(self._limits.watch_poll_s)
             try:
-                await self._kill_the_too_large()
+                uses = await process_use(self._pids())
             except OSError as exc:
                 log.warning("cannot read the engines' memory: %s", exc.strerror)
+                continue
+            now_s = time.monotonic()
+            self._kill_the_too_large(uses)
+            # A process that is new to the list may have its number from one that ended.
+            cpu_s = {
+                pid: max(use.cpu_s - before[pid].cpu_s, 0.0)
+                for pid, use in uses.items()
+                if pid in before
+            }
+            for deployment in self._deployments.values():
+                deployment.rescale(cpu_s, elapsed_s=now_s - before_s)
+            before, before_s = uses, now_s
 
-    async def _kill_the_too_large(self) -> None:
-        limits = {
-            replica: limit_bytes
+    def _pids(self) -> list[int]:
+        return [
+            replica.pid
             for deployment in self._deployments.values()
-            for replica, limit_bytes in deployment.replicas
-            if limit_bytes is not None and replica.is_alive
-        }
-        sizes = await resident_bytes([replica.pid for replica in limits])
-        for replica, limit_bytes in limits.items():
-            if sizes.get(replica.pid, 0) > limit_bytes:
-                replica.kill(out_of_memory=True)
+            for replica, _ in deployment.replicas
+            if replica.is_alive
+        ]
+
+    def _kill_the_too_large(self, uses: Mapping[int, ProcessUse]) -> None:
+        for deployment in self._deployments.values():
+            for replica, limit_bytes in deployment.replicas:
+                use = uses.get(replica.pid)
+                if limit_bytes is not None and use and use.resident_bytes > limit_bytes:
+                    replica.kill(out_of_memory=True)
 
 
 def _metadata(prediction: Prediction) -> dict[str, Any]:  # Any: the wire's metadata

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: Frameworks an engine runs by itself; every other one gets a sidekick container.
 _NATIVE_FRAMEWORKS = frozenset({"onnx", "tensorflow"})
 
+#: Each replica is a process of this machine, whatever the virtual node would hold.
+MOST_REPLICAS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
@@ -89,13 +92,18 @@ class DeploymentPlan:
 
     @property
     def replica_count(self) -> int:
-        """How many replicas to start with, at least 1."""
+        """How many replicas to start with, from 1 to `MOST_REPLICAS`."""
         engine = json_object(self.engine_config, "engine")
         autoscale = json_object(engine, "autoscale")
-        wanted = autoscale.get("replica_min") if autoscale else engine.get("replicas")
-        if not isinstance(wanted, int):
-            wanted = engine.get("replicas")
-        return max(1, wanted) if isinstance(wanted, int) else 1
+        wanted = _count(autoscale.get("replica_min"))
+        return min(max(1, wanted, _count(engine.get("replicas"))), MOST_REPLICAS)
+
+    @property
+    def load_timeout_s(self) -> float | None:
+        """How long the models may take to load, if the configuration says so (a "load timeout")."""
+        python = json_object(json_object(self.engine_config, "engine"), "python")
+        timeout_ms = _count(python.get("load_timeout_millis"))
+        return timeout_ms / 1000 if timeout_ms else None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -108,6 +116,17 @@ class DeploymentPlan:
                 if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
                     variables[entry["name"]] = str(entry.get("value", ""))
         return {name: value for name, value in variables.items() if _is_settable(name, value)}
+
+
+def most_replicas(engine_config: Mapping[str, Any]) -> int:  # Any: JSON
+    """Return how many replicas a deployment configuration asks for at the most."""
+    engine = json_object(engine_config, "engine")
+    maximum = json_object(engine, "autoscale").get("replica_max")
+    return max(_count(engine.get("replicas")), _count(maximum))
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _is_settable(name: str, value: str) -> bool:

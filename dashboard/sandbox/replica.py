@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from dashboard.sandbox.engine.frames import encode, receive
 from dashboard.sandbox.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dashboard.sandbox.engine.frames import Message
     from dashboard.sandbox.plans import DeploymentPlan, StepPlan
@@ -25,10 +26,12 @@ _WORKER_MODULE = "dashboard.sandbox.engine.worker"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 #: What a worker gets of the server's environment, which may hold keys.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT")
-_STDERR_TAIL_BYTES = 8192
+#: A longer line of a model's output is cut into pieces.
+_LONGEST_LINE_BYTES = 4096
 #: A request is sent in pieces, so that one large one cannot hold the event loop.
 _CHUNK_ROWS = 256
 _OOM_EXIT_CODE = 137
+_LAST_WORDS_S = 0.2
 
 
 class ModelLoadError(Exception):
@@ -67,20 +70,30 @@ class Prediction:
 class Replica:
     """A worker process. Serves one request at a time; its owner sees to that."""
 
-    def __init__(self, process: Process, *, plan: DeploymentPlan, engine: str) -> None:
+    def __init__(
+        self, process: Process, *, plan: DeploymentPlan, engine: str, say: Callable[[str], None]
+    ) -> None:
         self.engine = engine
         self._plan = plan
         self.pid = process.pid
         self.is_out_of_memory = False
         self._process = process
         self._output_types: Mapping[str, str] = {}
-        self._stderr_tail = bytearray()
+        self._say = say
         self._stderr_reader = asyncio.create_task(self._read_stderr())
         self._requests_sent = 0
 
     @classmethod
-    async def spawn(cls, plan: DeploymentPlan, *, engine: str) -> Replica:
-        """Start a worker process for `plan`, in a session of its own."""
+    async def spawn(
+        cls, plan: DeploymentPlan, *, engine: str, say: Callable[[str], None]
+    ) -> Replica:
+        """Start a worker process for `plan`, in a session of its own.
+
+        Parameters
+        ----------
+        say
+            Takes each line the process writes.
+        """
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -93,7 +106,7 @@ class Replica:
             env=environment,
             start_new_session=True,
         )
-        return cls(process, plan=plan, engine=engine)
+        return cls(process, plan=plan, engine=engine, say=say)
 
     @property
     def is_alive(self) -> bool:
@@ -106,22 +119,37 @@ class Replica:
         stdout = self._process.stdout
         return self.is_alive and stdout is not None and not stdout.at_eof()
 
-    async def load(self) -> None:
+    async def load(self, *, niceness: int = 0, crashes: bool = False) -> None:
         """Load the plan's models.
+
+        Parameters
+        ----------
+        niceness
+            How far it stands back behind other processes once it is loaded, 0 to 19.
+        crashes
+            Whether it is to end in the middle of the loading, for a rehearsal.
 
         Raises
         ------
         ModelLoadError
             With the reason the worker gave, or the exit code when it died.
         """
-        steps = [_step_message(step) for step in self._plan.steps]
+        message = {
+            "op": "load",
+            "env": self._plan.environment,
+            "steps": [_step_message(step) for step in self._plan.steps],
+            "niceness": niceness,
+            "crashes": crashes,
+        }
+        began_s = time.monotonic()
         try:
-            answer = await self._ask({"op": "load", "env": self._plan.environment, "steps": steps})
+            answer = await self._ask(message)
         except ReplicaGoneError as exc:
             raise ModelLoadError(self.end_reason) from exc
         if answer["op"] != "ready":
             raise ModelLoadError(str(answer["reason"]))
         self._output_types = answer["output_types"]
+        self._say(f"models loaded in {(time.monotonic() - began_s) * 1000:.0f} ms")
 
     async def predict(
         self, rows: Sequence[Mapping[str, Any]], *, wait_ms: float, timeout_s: float
@@ -168,11 +196,6 @@ class Replica:
             code = 128 - code
         return (f"container terminated: {self.end_reason}, exit code {code}",)
 
-    @property
-    def stderr_tail(self) -> str:
-        """The last words of the process, for whoever reads the sandbox's own log."""
-        return self._stderr_tail.decode("utf-8", "replace")
-
     async def wait(self) -> None:
         """Return when the process has ended and was reaped."""
         await self._process.wait()
@@ -190,9 +213,9 @@ class Replica:
                 await asyncio.wait_for(self.wait(), grace_s)
         self.kill()
         await self.wait()
-        self._stderr_reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._stderr_reader
+        # Its last words are in the pipe still; a grandchild may hold that open for ever.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stderr_reader, _LAST_WORDS_S)
         if self._process.stdin is not None:
             self._process.stdin.close()
         # The only handle asyncio gives on the pipes' read ends; without it they wait for the
@@ -229,10 +252,15 @@ class Replica:
             raise ReplicaGoneError(self.engine) from exc
 
     async def _read_stderr(self) -> None:
-        stream = self._process.stderr
-        while stream is not None and (block := await stream.read(4096)):
-            self._stderr_tail += block
-            del self._stderr_tail[:-_STDERR_TAIL_BYTES]
+        stream, rest = self._process.stderr, b""
+        while stream is not None and (block := await stream.read(_LONGEST_LINE_BYTES)):
+            *lines, rest = (rest + block).split(b"\n")
+            if len(rest) > _LONGEST_LINE_BYTES:
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                self._say(line.decode("utf-8", "replace"))
+        if rest:
+            self._say(rest.decode("utf-8", "replace"))
 
 
 def _step_message(step: StepPlan) -> dict[str, Any]:  # Any: JSON

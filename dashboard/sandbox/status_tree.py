@@ -23,10 +23,12 @@ Json = dict[str, Any]  # Any: JSON
 
 
 class Phase(StrEnum):
-    """Where a replica stands."""
+    """Where a replica stands; `LOADING` is an engine that is up and waits for its sidekicks."""
 
     UNSCHEDULABLE = "unschedulable"
     STARTING = "starting"
+    LOADING = "loading"
+    WAITING_FOR_IMAGE = "waiting for image"
     READY = "ready"
     FAILED = "failed"
 
@@ -72,6 +74,8 @@ class ReplicaView:
         More lines for a failure, such as the exit code.
     lacking
         What the node lacks, when unschedulable.
+    restarts
+        How often its process was started again.
     """
 
     plan: DeploymentPlan
@@ -81,10 +85,16 @@ class ReplicaView:
     reason: str | None = None
     details: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    restarts: int = 0
 
 
 def status_tree(
-    replicas: Sequence[ReplicaView], *, lb_name: str, lb_ip: str, is_scaling: bool
+    replicas: Sequence[ReplicaView],
+    *,
+    lb_name: str,
+    lb_ip: str,
+    is_scaling: bool,
+    enough: int,
 ) -> Json:
     """Return the tree as `status/get_deployment` answers it.
 
@@ -94,11 +104,15 @@ def status_tree(
         All replicas there are: of the old generation first while one is being replaced.
     is_scaling
         True while a new generation is not ready yet, so that "Running" would be too early.
+    enough
+        How many replicas must answer for it to be running. An autoscaled deployment works with
+        its minimum; one more that is starting, or finds no room, does not stop it.
     """
-    status = _top_status(replicas, is_scaling=is_scaling)
+    status = _top_status(replicas, is_scaling=is_scaling, enough=enough)
+    is_growing = status == "Starting" or (status == "Running" and not _all_ready(replicas))
     return {
         "status": status,
-        "details": ["Scaling"] if status == "Starting" else [],
+        "details": ["Scaling"] if is_growing else [],
         "engines": [_engine(view) for view in replicas],
         "engine_lbs": [
             {"ip": lb_ip, "name": lb_name, "status": "Running", "reason": None, "details": []}
@@ -111,15 +125,39 @@ def _all_ready(replicas: Iterable[ReplicaView]) -> bool:
     return all(view.phase is Phase.READY for view in replicas)
 
 
-def _top_status(replicas: Sequence[ReplicaView], *, is_scaling: bool) -> str:
-    if any(view.phase in {Phase.UNSCHEDULABLE, Phase.FAILED} for view in replicas):
+def early_form(tree: Json) -> Json:
+    """Return `tree` as the platform's early versions answered it.
+
+    They knew no sidekicks, had null for "no details", and no engines at all before the first one
+    answered.
+    """
+    engines = [
+        {**pod, "details": pod["details"] or None}
+        for pod in tree["engines"]
+        if tree["status"] != "Starting" or pod["status"] == "Running"
+    ]
+    return {
+        "status": tree["status"],
+        "details": None,
+        "engines": engines,
+        "engine_lbs": tree["engine_lbs"],
+    }
+
+
+def _top_status(replicas: Sequence[ReplicaView], *, is_scaling: bool, enough: int) -> str:
+    ready = sum(view.phase is Phase.READY for view in replicas)
+    is_enough = ready >= enough and not is_scaling
+    if any(view.phase in {Phase.FAILED, Phase.WAITING_FOR_IMAGE} for view in replicas):
         return "Error"
-    return "Running" if _all_ready(replicas) and not is_scaling else "Starting"
+    if any(view.phase is Phase.UNSCHEDULABLE for view in replicas) and not is_enough:
+        return "Error"
+    return "Running" if is_enough else "Starting"
 
 
 def _engine(view: ReplicaView) -> Json:
     plan = view.plan
-    pod = _pod(view, view.pods.engine, view.pods.engine_ip, container="engine")
+    is_up = view.phase is Phase.LOADING and bool(plan.sidekick_steps)
+    pod = _pod(view, view.pods.engine, view.pods.engine_ip, container="engine", is_up=is_up)
     if view.phase is Phase.READY:
         pod["pipeline_statuses"] = {
             "pipelines": [
@@ -136,9 +174,18 @@ def _engine(view: ReplicaView) -> Json:
             pod["required_cpu"] = view.need.required_cpu
         if "memory" in view.lacking:
             pod["required_memory"] = view.need.required_memory
-    elif view.phase is Phase.FAILED and not plan.sidekick_steps:
-        pod |= {"status": "Failed", "reason": view.reason, "details": list(view.details)}
+    elif not plan.sidekick_steps:
+        pod |= _trouble(view)
     return pod
+
+
+def _trouble(view: ReplicaView) -> Json:
+    """Return what is different about the pod that is in the way."""
+    words = {"reason": view.reason, "details": list(view.details)}
+    if view.phase is Phase.FAILED:
+        return {"status": "Failed", **words}
+    # Kubernetes calls a pod without its image pending.
+    return words if view.phase is Phase.WAITING_FOR_IMAGE else {}
 
 
 def _model_status(step: StepPlan) -> Json:
@@ -156,15 +203,16 @@ def _sidekicks(view: ReplicaView) -> list[Json]:
     for name, ip in view.pods.sidekicks:
         pod = _pod(view, name, ip, container="engine-sidekick")
         pod["statuses"] = "\n" if view.phase is Phase.READY else None
-        if view.phase is Phase.FAILED:
-            pod |= {"status": "Failed", "reason": view.reason, "details": list(view.details)}
-        pods.append(pod)
+        pods.append(pod | _trouble(view))
     return pods
 
 
-def _pod(view: ReplicaView, name: str, ip: str, *, container: str) -> Json:
-    if view.phase is Phase.READY:
-        return {"ip": ip, "name": name, "status": "Running", "reason": None, "details": []}
+def _pod(view: ReplicaView, name: str, ip: str, *, container: str, is_up: bool = False) -> Json:
+    # Not of the wire, and so only there when there is something to count.
+    restarts: Json = {"restarts": view.restarts} if view.restarts else {}
+    if is_up or view.phase is Phase.READY:
+        up: Json = {"ip": ip, "name": name, "status": "Running", "reason": None, "details": []}
+        return {**up, **restarts}
     unready = [f"containers with unready status: [{container}]"] * 2
     is_placed = view.phase is not Phase.UNSCHEDULABLE
     return {
@@ -173,4 +221,5 @@ def _pod(view: ReplicaView, name: str, ip: str, *, container: str) -> Json:
         "status": "Pending",
         "reason": None,
         "details": unready if is_placed else [],
+        **restarts,
     }

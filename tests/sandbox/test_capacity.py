@@ -12,7 +12,7 @@ from dashboard.sandbox.capacity import (
     parse_memory_bytes,
     unschedulable_reason,
 )
-from dashboard.sandbox.plans import DeploymentPlan, StepPlan
+from dashboard.sandbox.plans import MOST_REPLICAS, DeploymentPlan, StepPlan
 from dashboard.sandbox.status_tree import Json
 
 GIB = 2**30
@@ -63,7 +63,9 @@ def test_a_memory_quantity_is_read(quantity, size_bytes):
     assert parse_memory_bytes(quantity) == size_bytes
 
 
-@pytest.mark.parametrize("quantity", [None, "", "lots", "-1", True, [], {}, "nan", "4 GB?", "1Xi"])
+@pytest.mark.parametrize(
+    "quantity", [None, "", "lots", "-1", True, [], {}, "nan", "4 GB?", "1Xi", "1e999", 1e300]
+)
 def test_what_is_no_quantity_is_none(quantity):
     assert parse_cpu(quantity) is None
     assert parse_memory_bytes(quantity) is None
@@ -124,6 +126,21 @@ def test_ten_tenths_of_a_cpu_fit_into_one():
     assert all(capacity.try_take(each, "a", Need(0.1, 0)) == () for each in range(10))
 
 
+def test_the_node_holds_no_more_replicas_than_the_machine_bears():
+    capacity = Capacity(Node())
+    need = Need(0.001, 1)
+    assert all(capacity.try_take(1, "a", need) == () for _ in range(MOST_REPLICAS))
+    assert capacity.try_take(2, "a", need) == ("pods",)
+    assert capacity.replicas() == MOST_REPLICAS
+    capacity.release(1, "a", need)
+    assert capacity.try_take(2, "a", need) == ()
+
+
+def test_an_intel_gpu_is_called_by_its_name():
+    config = {"engine": {"resources": {"requests": {"gpu.intel.com/i915": 1}}}}
+    assert Capacity(Node()).try_take(1, "a", need_of(plan(config))) == ("gpu.intel.com/i915",)
+
+
 def test_a_gpu_is_not_available():
     config = {"engine": {"resources": {"requests": {"nvidia.com/gpu": 1}}}}
     assert Capacity(Node()).try_take(1, "a", need_of(plan(config))) == ("nvidia.com/gpu",)
@@ -147,4 +164,8 @@ def test_replicas_come_from_the_configuration_and_are_at_least_one():
     assert plan({"engine": {"replicas": 3}}).replica_count == 3
     assert plan({"engine": {"replicas": 0}}).replica_count == 1
     assert plan({"engine": {"autoscale": {"replica_min": 2, "replica_max": 5}}}).replica_count == 2
+    assert plan({"engine": {"replicas": 10**12}}).replica_count == MOST_REPLICAS
+    assert plan({"engine": {"replicas": True}}).replica_count == 1
+    both = {"engine": {"replicas": 3, "autoscale": {"replica_min": 2, "replica_max": 5}}}
+    assert plan(both).replica_count == 3
     assert plan({"engine": {"replicas": 2, "autoscale": {"type": "cpu"}}}).replica_count == 2

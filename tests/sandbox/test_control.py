@@ -27,7 +27,15 @@ def test_config_is_open(empty):
 def test_settings_change_while_it_runs(empty):
     body = {"wait_ms": 250}
     answer = empty.http.post("/_sandbox/settings", json=body, headers=empty.headers())
-    assert answer.json() == {"wait_ms": 250, "startup_s": 0}
+    assert answer.json() == {
+        "wait_ms": 250,
+        "startup_s": 0,
+        "shutdown_s": 0,
+        "cpu": 8,
+        "memory_gib": 32,
+        "early_status": False,
+        "used": {"cpu": 0, "memory_gib": 0, "replicas": 0},
+    }
     assert empty.sandbox.config.wait_ms == 250
     assert empty.http.get("/_sandbox/health").json()["wait_ms"] == 250
 

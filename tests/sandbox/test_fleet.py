@@ -29,9 +29,7 @@ ROW = {
     "return_tensors": False,
     "clean_up_tokenization_spaces": False,
 }
-FAST = FleetLimits(
-    infer_timeout_s=5.0, queue_wait_s=10.0, backoff_s=(0.02, 0.1), memory_poll_s=0.05
-)
+FAST = FleetLimits(infer_timeout_s=5.0, queue_wait_s=10.0, backoff_s=(0.02, 0.1), watch_poll_s=0.05)
 
 
 @dataclass
@@ -40,6 +38,8 @@ class Settings:
     startup_s: float = 0.0
     cpu: float = 8.0
     memory_gib: float = 32.0
+    shutdown_s: float = 0.0
+    early_status: bool = False
 
 
 @pytest.fixture
@@ -263,6 +263,19 @@ async def test_the_start_up_wait_delays_running(fleet, settings):
     await fleet.deploy(plan())
     await running(fleet)
     assert time.monotonic() - started_s >= 0.5
+
+
+async def test_a_slow_start_shows_the_engine_before_its_sidekick(fleet, settings):
+    settings.startup_s = 0.5
+    await fleet.deploy(plan())
+    seen: list[tuple[str, str]] = []
+    while status(fleet)["status"] == "Starting":
+        tree = status(fleet)
+        pods = (tree["engines"][0]["status"], tree["sidekicks"][0]["status"])
+        if pods not in seen:
+            seen.append(pods)
+        await asyncio.sleep(0.01)
+    assert seen == [("Pending", "Pending"), ("Running", "Pending")]
 
 
 async def test_a_starting_deployment_refuses_requests_but_never_with_503(fleet, settings):
@@ -526,6 +539,7 @@ from dashboard.vault import Vault
 
 async def serve():
     settings = SimpleNamespace(wait_ms=60_000.0, startup_s=0.0, cpu=8.0, memory_gib=32.0)
+    settings.shutdown_s, settings.early_status = 0.0, False
     logs = LogStore(Path(sys.argv[1]), Vault(b"k" * 32))
     fleet = Fleet(logs=logs, config=settings, clock=time.time)
     step = StepPlan("m", 1, "v", "s", "hugging-face-summarization", "flight")

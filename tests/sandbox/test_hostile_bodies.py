@@ -24,6 +24,8 @@ USABLE = {
     **dict.fromkeys(("runtime", "input_schema", "batch_config"), "onnx"),
     **{key: {} for key in ("details", "definition", "engine_config", "variables")},
     **{key: ["x"] for key in ("user_ids", "tensor_fields")},
+    **dict.fromkeys(("sidekick_name", "start_datetime", "end_datetime"), "2026-01-01"),
+    "limit": 1,
     "lines": 1,
     "enabled": True,
 }

@@ -54,6 +54,8 @@ class Settings:
     startup_s: float = 0.0
     cpu: float = 8.0
     memory_gib: float = 32.0
+    shutdown_s: float = 0.0
+    early_status: bool = False
 
 
 class Workspaces:

@@ -6,12 +6,14 @@ doing. It never opens a socket and never writes a file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import sys
 import threading
 import time
 from json import loads
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from dashboard.sandbox.engine.frames import encode, read_body
@@ -31,16 +33,41 @@ def main() -> None:
     inbox: queue.SimpleQueue[tuple[Message, int]] = queue.SimpleQueue()
     threading.Thread(target=_read_for_ever, args=(inbox,), daemon=True).start()
     loads_message, _ = inbox.get()
+    if loads_message.get("crashes"):
+        _crash()
     try:
         runtimes = _load(loads_message)
     except LoadError as exc:
         _send(out, {"op": "failed", "reason": str(exc)})
         sys.exit(1)
+    _stand_back(loads_message.get("niceness", 0))
     last_types = dict(runtimes[-1].output_types) if runtimes else {}
     _send(out, {"op": "ready", "output_types": last_types})
     while True:
         request, read_ns = inbox.get()
         _send(out, _answer(runtimes, request, read_ns))
+
+
+def _crash() -> None:
+    sys.stderr.write(
+        "Traceback (most recent call last):\n"
+        "RuntimeError: this crash was ordered from the sandbox, for a rehearsal\n"
+    )
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _stand_back(niceness: int) -> None:
+    """Let processes with a larger share of the CPU go first when there is not enough for all.
+
+    Done after the loading: a share is for the work, and a slow start helps nobody.
+    """
+    if not niceness:
+        return
+    with contextlib.suppress(OSError):
+        os.nice(niceness)
+        # Where sessions are scheduled as groups, niceness counts inside of each group only.
+        Path("/proc/self/autogroup").write_text(f"{niceness}\n", encoding="ascii")
 
 
 def _private_stdout() -> BinaryIO:
@@ -66,6 +93,7 @@ def _load(message: Message) -> list[Runtime]:
     runtimes = []
     for fields in message["steps"]:
         step = StepSpec(**fields)
+        sys.stderr.write(f"loading model {step.model_name} ({step.framework})\n")
         check_artefact(step)
         try:
             runtimes.append(load_runtime(step))

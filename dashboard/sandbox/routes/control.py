@@ -14,7 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dashboard.sandbox.bodies import Body, read
-from dashboard.sandbox.config import LONGEST_STARTUP_S, LONGEST_WAIT_MS
+from dashboard.sandbox.config import (
+    LONGEST_STARTUP_S,
+    LONGEST_WAIT_MS,
+    MOST_CPU,
+    MOST_MEMORY_GIB,
+)
 from dashboard.sandbox.context import Sandbox, sandbox_of, user_of
 from dashboard.sandbox.errors import WireError, json_answer
 from dashboard.sandbox.faults import Fault
@@ -25,8 +30,12 @@ _SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 async def health(request: Request) -> Response:
-    """Say that it is there, and how slow it pretends to be."""
-    return json_answer({"status": "ok", "pid": os.getpid(), **_slowness(sandbox_of(request))})
+    """Say that it is there, what it pretends, and how many troubles are on order."""
+    sandbox = sandbox_of(request)
+    ordered = len(sandbox.fleet.rehearsals.listing())
+    return json_answer(
+        {"status": "ok", "pid": os.getpid(), "rehearsals": ordered, **_settings(sandbox)}
+    )
 
 
 async def platform_config(_request: Request) -> Response:
@@ -53,6 +62,7 @@ async def reset(request: Request) -> Response:
     body = await read(request, Reset)
     sandbox = sandbox_of(request)
     await sandbox.fleet.undeploy_all()
+    sandbox.fleet.forget()
     # Numbers begin again at 1: a conversion still at work would write to a stranger's version.
     await asyncio.gather(*sandbox.background, return_exceptions=True)
     await run_in_threadpool(_reset, sandbox, body.seed, user_of(request).user_id)
@@ -60,22 +70,32 @@ async def reset(request: Request) -> Response:
 
 
 class Settings(Body):
-    """How slow to pretend to be; what is left out stays."""
+    """What to pretend; what is left out stays. See `SandboxConfig`."""
 
     wait_ms: float | None = Field(default=None, ge=0, le=LONGEST_WAIT_MS, allow_inf_nan=False)
     startup_s: float | None = Field(default=None, ge=0, le=LONGEST_STARTUP_S, allow_inf_nan=False)
+    shutdown_s: float | None = Field(default=None, ge=0, le=LONGEST_STARTUP_S, allow_inf_nan=False)
+    cpu: float | None = Field(default=None, ge=0, le=MOST_CPU, allow_inf_nan=False)
+    memory_gib: float | None = Field(default=None, ge=0, le=MOST_MEMORY_GIB, allow_inf_nan=False)
+    early_status: bool | None = None
 
 
 async def settings(request: Request) -> Response:
-    """Return the settings, after changing them if it is a POST."""
+    """Return the settings, after changing them if it is a POST, and how full the node is."""
     sandbox = sandbox_of(request)
     if request.method == "POST":
         body = await read(request, Settings)
-        if body.wait_ms is not None:
-            sandbox.config.wait_ms = body.wait_ms
-        if body.startup_s is not None:
-            sandbox.config.startup_s = body.startup_s
-    return json_answer(_slowness(sandbox))
+        for name, value in body.model_dump(exclude_none=True).items():
+            setattr(sandbox.config, name, value)
+        # What found no room may fit now.
+        sandbox.fleet.capacity.wake_waiting()
+    cpu, memory_bytes = sandbox.fleet.capacity.used()
+    used = {
+        "cpu": round(cpu, 6),
+        "memory_gib": round(memory_bytes / 2**30, 6),
+        "replicas": sandbox.fleet.capacity.replicas(),
+    }
+    return json_answer({**_settings(sandbox), "used": used})
 
 
 class NewFault(Body):
@@ -100,8 +120,8 @@ async def faults(request: Request) -> Response:
     return json_answer({"faults": registered.listing()})
 
 
-def _slowness(sandbox: Sandbox) -> dict[str, object]:
-    return {"wait_ms": sandbox.config.wait_ms, "startup_s": sandbox.config.startup_s}
+def _settings(sandbox: Sandbox) -> dict[str, object]:
+    return {name: getattr(sandbox.config, name) for name in Settings.model_fields}
 
 
 @cache

@@ -17,6 +17,7 @@ from dashboard.sandbox.bodies import Body, read, storable
 from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
 from dashboard.sandbox.deployments import model_stubs, plan_of, unsupported_step
 from dashboard.sandbox.errors import BadRequest, WireError, json_answer
+from dashboard.sandbox.plans import MOST_REPLICAS, most_replicas
 from dashboard.sandbox.routes.access import (
     LARGEST_ID,
     chosen_workspaces,
@@ -236,10 +237,13 @@ def _save(request: Request, body: Deploy, version: Row) -> int:
         raise BadRequest("pipeline_version_pk_id: this pipeline version has no model step")
     if kind := unsupported_step(version["definition"]):
         raise BadRequest(f"definition.steps: the sandbox does not imitate this step: {kind}")
+    engine_config = body.engine_config or {}
+    if most_replicas(engine_config) > MOST_REPLICAS:
+        raise BadRequest(f"engine_config.engine: the sandbox runs up to {MOST_REPLICAS} replicas")
     return store.pipelines.save_deployment(
         version,
         deploy_id=body.deploy_id,
-        engine_config=body.engine_config or {},
+        engine_config=engine_config,
         config_ids=config_ids,
     )
 
