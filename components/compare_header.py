@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 import streamlit as st
 
+from components import presenting
 from components.badges import run_badge
 from components.run_diff import difference_ms, span
 from components.text import count, md, milliseconds, plain, short
@@ -39,7 +40,9 @@ def run_label(run: Run, zone: tzinfo) -> str:
     """Name a run in a list: when, of what, and through which version. Plain text."""
     name = short(run.title or run.connection_name, _TITLE_CHARACTERS)
     when = f"{run.created_at.astimezone(zone):%d %b %H:%M:%S}"
-    return f"{when} {name}, version {plain(run.pipeline_version[:8]) or 'not known'}"
+    return (
+        f"{when} {name}, version {plain(presenting.short_id(run.pipeline_version)) or 'not known'}"
+    )
 
 
 def run_side(
@@ -93,12 +96,15 @@ def run_side(
 
 
 def _facts(run: Run, zone: tzinfo) -> str:
+    version = md(presenting.short_id(run.pipeline_version)) or "not known"
+    model_version = md(presenting.short_id(run.model_version))
     told = [
         f"{run_badge(run.state)} **{md(short(run.title or run.connection_name, 80))}**",
-        f":small[{md(run.pipeline_name)}, version {md(run.pipeline_version[:8]) or 'not known'}]",
-        f":small[:gray[Model {md(run.model_name)}, version {md(run.model_version[:8])}]]",
+        f":small[{md(run.pipeline_name)}, version {version}]",
+        f":small[:gray[Model {md(run.model_name)}, version {model_version}]]",
     ]
-    who = f" by {md(run.owner_email)}" if run.owner_email else ""
+    email = presenting.person(run.owner_email)
+    who = f" by {md(email)}" if email else ""
     failed = f", {run.rows_failed:,} failed" if run.rows_failed else ""
     told.append(
         f":small[:gray[{run.created_at.astimezone(zone):%d %b %Y %H:%M}{who}. "

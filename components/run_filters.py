@@ -14,6 +14,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.badges import RUN_LOOKS, cell
 from components.choices import filter_field, hold, search_field
 from components.text import plain, short
@@ -111,7 +112,7 @@ def _pipeline(
         words[name, ""] = told
         if len(versions) > 1 or choice.version in versions:
             words |= {
-                (name, version): f"{told} {version[:_VERSION_LETTERS]}"
+                (name, version): f"{told} {presenting.short_id(version, _VERSION_LETTERS)}"
                 for version in versions
                 if version
             }
@@ -119,7 +120,9 @@ def _pipeline(
     if choice.version:
         known = [one for one in words if one[1] == choice.version]
         held = known[0] if known else ("", choice.version)
-        words.setdefault(held, f"Version {plain(choice.version)[:_VERSION_LETTERS]}")
+        words.setdefault(
+            held, f"Version {presenting.short_id(plain(choice.version), _VERSION_LETTERS)}"
+        )
     elif held is not None and (held[1] or held not in words):
         held = None
     hold(_PIPELINE_KEY, held)
@@ -154,7 +157,9 @@ def _person(choice: RunChoice, people: Mapping[str, str], me: str, on_choose: On
     if choice.person and choice.person not in people:
         options.append(choice.person)
     names = {
-        one: "You" if one == me else plain(people.get(one, "")) or "Another person"
+        one: "You"
+        if one == me
+        else plain(presenting.person(people.get(one, ""))) or "Another person"
         for one in options
     }
     hold(_PERSON_KEY, choice.person or None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
+
+from components import presenting
 
 
 class RunBarAct(StrEnum):
@@ -21,6 +23,7 @@ class RunBarAct(StrEnum):
 
 
 _QUIET: Final = (RunBarAct.DELETE, RunBarAct.TICK_ALL, RunBarAct.CLEAR)
+_NOT_ON_STAGE: Final = (RunBarAct.EXPORT, RunBarAct.DELETE)
 _NEEDED: Final = {RunBarAct.COMPARE: 2, RunBarAct.RENAME: 1, RunBarAct.EXPORT: 1}
 _NEEDS_WORDS: Final = {
     RunBarAct.COMPARE: "Tick exactly two runs",
@@ -62,13 +65,17 @@ def run_bar(
         hidden = f" :small[:gray[({elsewhere:,} not here)]]" if elsewhere else ""
         st.markdown(f"**{number:,} selected**{hidden}", width="content")
         for act, label in labels.items():
-            needs = _NEEDED.get(act)
             st.button(
                 label,
                 type="tertiary" if act in _QUIET else "secondary",
-                disabled=needs is not None and number != needs,
-                help=_NEEDS_WORDS[act] if needs is not None and number != needs else None,
+                **(presenting.off() if act in _NOT_ON_STAGE else _need(act, number)),
                 key=f"runs_bar_{act}",
                 on_click=on_act,
                 args=(act,),
             )
+
+
+def _need(act: RunBarAct, number: int) -> dict[str, Any]:
+    """Return the arguments of a button that needs a certain number of ticked runs."""
+    is_off = act in _NEEDED and number != _NEEDED[act]
+    return {"disabled": is_off, "help": _NEEDS_WORDS[act] if is_off else None}

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from components import presenting
 from components.badges import RUN_LOOKS, cell
 from components.tables import Rows, name_column, ticked_table
 from components.text import count, milliseconds, on_button, plain, short, told_when
@@ -127,12 +128,16 @@ def _columns(
 
 
 def _pipeline(run: Run) -> str:
-    version = plain(run.pipeline_version)[:_VERSION_LETTERS]
+    version = presenting.short_id(plain(run.pipeline_version), _VERSION_LETTERS)
     return f"{short(run.pipeline_name, _LONGEST)} {version}".strip()
 
 
 def _by(run: Run, me: str) -> str:
-    return "you" if run.owner_id == me else short(run.owner_email, _LONGEST) or "another person"
+    return (
+        "you"
+        if run.owner_id == me
+        else short(presenting.person(run.owner_email), _LONGEST) or "another person"
+    )
 
 
 def _found(rows: int | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from components import presenting
 from components.text import ago, count, md, milliseconds, moment, plain, short, size
 from dashboard.domain.table import (
     FLAG_DEFAULTS,
@@ -97,7 +98,7 @@ def _head(passport: Passport, fit: Fit | None) -> None:
 def _source(passport: Passport, host: str, before: Passport | None, zone: tzinfo) -> None:
     """Say where the table comes from and what became of it since the last fetch, in one line."""
     told = f"From **{md(short(passport.connection_name, 80))}**"
-    told += f" ({md(host)})." if host else "."
+    told += f" ({md(host)})." if host and not presenting.is_on() else "."
     if before is not None:
         now = datetime.now(UTC)
         told += f" {change_line(change_of(passport, before), now=now, zone=zone)}"
@@ -192,6 +193,8 @@ def _figures(passport: Passport) -> None:
         if passport.longest_text_words is not None:
             longest = count(passport.longest_text_words, "word")
             st.metric("Longest text", longest, width="content")
+        if presenting.is_on():
+            return
         mark = f"{passport.fingerprint[:4]} {passport.fingerprint[4:8]}"
         st.metric(
             "Fingerprint",

@@ -12,6 +12,7 @@
     * InvalidInput           what was typed cannot be used; `field` says where
     * DeployFailed           the deployment was refused
     * InferenceFailed        the engine refused or failed a row
+        * RequestTooLarge        one request held more than the platform takes
     * FetchFailed            a data source could not be read; `cause_code` says which way
     * UnexpectedAnswer       anything else; `error_id` finds the traceback in the log
 
@@ -137,6 +138,12 @@ class InferenceFailed(DashboardError):
     """The engine refused or failed a request."""
 
     title = "The model did not answer"
+
+
+class RequestTooLarge(InferenceFailed):
+    """One request held more than the platform takes."""
+
+    title = "That was too much at once"
 
 
 class FetchFailed(DashboardError):

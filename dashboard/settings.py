@@ -122,8 +122,15 @@ class Settings:
     in_flight: int | None = field(
         default=None,
         metadata={
-            "doc": "Rows on their way to the model at the same time. Empty sends as many as the "
-            "deployment has replicas."
+            "doc": "Requests on their way to the model at the same time. Empty sends as many as "
+            "the deployment has replicas."
+        },
+    )
+    batch_rows: int = field(
+        default=32,
+        metadata={
+            "doc": "Rows in one request at most, for models other than the summarizer, which gets "
+            "one text at a time."
         },
     )
     log_level: str = field(
@@ -186,6 +193,7 @@ class Settings:
             key=read.key("KEY"),
             infer_timeout_s=read.number("INFER_TIMEOUT_S", 60.0, least=0.1, most=3600),
             in_flight=read.whole_or_none("IN_FLIGHT", least=1, most=256),
+            batch_rows=read.whole("BATCH_ROWS", 32, least=1, most=10_000),
             log_level=read.one_of("LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR")),
         )
         _require_whole_account(settings)

@@ -23,6 +23,18 @@ PIPELINE = (
 DEPLOY = "Deploying starts the model. It uses CPU and memory until you undeploy it."
 SIDEKICK = "The model's own helper process beside the engine, which takes the requests."
 REPLICA = "One more copy, working side by side."
+SHARED_TIMES = (
+    "This model takes several rows in one request. The time shown for a row is that of its whole "
+    "request; no row has a time of its own."
+)
+REQUEST_TIMES = (
+    "This model takes several rows in one request, and only requests can be timed. Each of them "
+    "counts once here, under the number of its first row."
+)
+COLUMNS_SENT = (
+    "This pipeline's model is not a summarizer: it takes columns, not one text. Those it reads "
+    "are sent; if the platform does not say which, all are."
+)
 ANOMALY_COUNT = (
     "how many checks this answer failed. 0 means none was triggered, not that the summary is right."
 )

@@ -32,6 +32,9 @@ class RowTiming:
         From the answer's first byte to its last.
     overflow
         True when the engine's clock overflowed, so that its times are unknown.
+    batch_rows
+        How many rows the request held. From 2 on every time is that of the whole request, which
+        its rows share: none of them was measured alone.
     """
 
     queue_ms: float | None = None
@@ -41,6 +44,7 @@ class RowTiming:
     model_ms: float | None = None
     receive_ms: float | None = None
     overflow: bool = False
+    batch_rows: int = 1
 
     @property
     def total_ms(self) -> float | None:

@@ -129,10 +129,16 @@ def samples_of(rows: Iterable[RunRow]) -> tuple[Sample, ...]:
 
     Rows that wait, failed or were not measured are left out. A row whose engine clock overflowed
     stays: its total was measured here, only its split is unknown, and leaving it out would hide
-    the slowest rows.
+    the slowest rows. Of the rows of one request the first alone gives a sample: they were measured
+    once, and counting that again and again would feign a certainty that is not there.
     """
     samples = []
+    shared: set[RowTiming] = set()
     for row in rows:
+        if row.timing.batch_rows > 1:
+            if row.timing in shared:
+                continue
+            shared.add(row.timing)
         parts = split_ms(row.timing) if row.state is RowState.DONE else None
         if parts is None:
             continue

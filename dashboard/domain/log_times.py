@@ -60,7 +60,7 @@ def log_times(page: LogPage) -> LogTimes:
                 parts_ms=tuple(parts.values()),
                 is_split=True,
                 overflowed=False,
-                answered_at=_moment(row.get("time")),
+                answered_at=moment_of(row.get("time")),
             )
         )
     return LogTimes(tuple(samples), len(page.rows), overflowed, page.is_complete)
@@ -77,7 +77,8 @@ def _words(row: Mapping[str, Any]) -> int:
     return sum(map(word_count, texts))
 
 
-def _moment(epoch_ms: object) -> datetime | None:
+def moment_of(epoch_ms: object) -> datetime | None:
+    """Read a log row's time, in UTC; None if it is none."""
     if not isinstance(epoch_ms, int | float):
         return None
     try:

@@ -8,6 +8,9 @@ from datetime import datetime
 #: Image path by which the sandbox says that its own summarizer answers, not the uploaded weights.
 EMBEDDED_IMAGE_PREFIX = "sandbox/embedded-extractive"
 
+#: The platform's word for the kind of model that this dashboard is made for.
+SUMMARIZER_FRAMEWORK = "hugging-face-summarization"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
@@ -19,6 +22,8 @@ class ModelVersion:
         The version's UUID.
     status
         The platform's own word, such as `ready` or `error`; empty if it was not given.
+    framework
+        The platform's word for its kind, such as `onnx`; empty if it was not given.
     image_path
         What runs it; `sandbox/embedded-extractive:<n>` means the sandbox's own summarizer.
     """
@@ -31,6 +36,12 @@ class ModelVersion:
     file_name: str = ""
     image_path: str = ""
     created_at: datetime | None = None
+    framework: str = ""
+
+    @property
+    def is_summarizer(self) -> bool:
+        """Whether it takes one text a row and gives a summary; so does one of unknown kind."""
+        return self.is_embedded or self.framework in ("", SUMMARIZER_FRAMEWORK)
 
     @property
     def is_usable(self) -> bool:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 #: A heading is cut from this many characters, so that a huge text costs no more than a short one.
 _LOOKED_AT = 400
+#: A value is cut here in lines to read: a picture's numbers are nothing to read.
+_VALUE_CHARACTERS = 2_000
 
 
 def word_count(text: str) -> int:
@@ -44,3 +50,40 @@ def first_words(text: str, *, limit: int = 80) -> str:
 def percent_of_input(summary_words: int, input_words: int) -> int | None:
     """Return a summary's length in percent of its input's, or None for an empty input."""
     return round(100 * summary_words / input_words) if input_words else None
+
+
+def value_text(value: Any, *, limit: int = _VALUE_CHARACTERS) -> str:  # noqa: ANN401 - any value of a table or a model
+    """Return a value as people read it: a text as it is, lists as JSON, nothing for a gap.
+
+    Parameters
+    ----------
+    limit
+        The most characters to return, the "…" of a cut included.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, list | dict | bool):
+        # Only its beginning: a picture has a hundred thousand numbers.
+        shown = _beginning(value, [limit])
+        text = json.dumps(shown, ensure_ascii=False, default=str)
+    else:
+        text = str(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _beginning(value: Any, left: list[int]) -> Any:  # noqa: ANN401 - as above
+    """Return a value without what comes after its first `left` parts."""
+    left[0] -= 1
+    if isinstance(value, dict):
+        pairs = itertools.takewhile(lambda _pair: left[0] > 0, value.items())
+        return {str(name): _beginning(one, left) for name, one in pairs}
+    if isinstance(value, list):
+        return [
+            _beginning(one, left) for one in itertools.takewhile(lambda _one: left[0] > 0, value)
+        ]
+    return value
+
+
+def value_lines(values: Mapping[str, Any]) -> str:
+    """Return values by name as a text, one `name: value` in each line."""
+    return "\n".join(f"{name}: {value_text(value)}" for name, value in values.items())

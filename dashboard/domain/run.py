@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from dashboard.domain.inference import RowTiming
 from dashboard.domain.table import TEXT_COLUMN
@@ -51,6 +53,9 @@ class Run:
         The name its owner gave it; empty for its connection's.
     text_column
         The column of the table that is sent as the model's text.
+    input_columns
+        The columns of the table that are sent to a model that is no summarizer; empty for a run
+        of texts.
     """
 
     run_id: str
@@ -78,6 +83,12 @@ class Run:
     message: str = ""
     title: str = ""
     text_column: str = TEXT_COLUMN
+    input_columns: tuple[str, ...] = ()
+
+    @property
+    def is_of_texts(self) -> bool:
+        """Whether each row is a text and its summary, rather than columns in and columns out."""
+        return not self.input_columns
 
     @property
     def rows_left(self) -> int:
@@ -92,7 +103,8 @@ class RunRow:
     Parameters
     ----------
     input_text, summary
-        The model's input and output text; `summary` is empty until it is done.
+        The model's input and output text; `summary` is empty until it is done. Of a model that is
+        no summarizer: its inputs and outputs as lines to read.
     anomaly_count
         How many of the pipeline's checks this answer failed, or None before the answer.
     answered_at
@@ -101,6 +113,8 @@ class RunRow:
         Why it failed, in plain words.
     doubts
         How many numbers and names of the summary are not in the input; None where nobody looked.
+    inputs, outputs
+        Of a model that is no summarizer: the values sent and answered, by column; empty otherwise.
     """
 
     index: int
@@ -112,3 +126,5 @@ class RunRow:
     timing: RowTiming = field(default_factory=RowTiming)
     error: str = ""
     doubts: int | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # any value a table can hold
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # any value a model can answer

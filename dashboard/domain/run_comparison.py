@@ -71,11 +71,12 @@ class RowDiff:
 
 
 def has_same_input(a: Run, b: Run) -> bool:
-    """Whether both runs sent the same texts, in the same order."""
-    return (a.fingerprint, a.rows_total, a.text_column) == (
+    """Whether both runs sent the same texts or columns, in the same order."""
+    return (a.fingerprint, a.rows_total, a.text_column, a.input_columns) == (
         b.fingerprint,
         b.rows_total,
         b.text_column,
+        b.input_columns,
     )
 
 

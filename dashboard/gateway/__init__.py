@@ -14,7 +14,7 @@ One client is not thread-safe                          lent to one call at a tim
 The "current workspace" is state of the client         set in the call that needs it, while lent
 deploy waits 45 s, undeploy 45 s, upload 30 min        not waited for; `status` is asked instead
 infer re-posts up to ten times                         `async_infer`, one attempt (`inference`)
-infer of a dict hides the engine's error               only frames are sent
+infer of a dict hides the engine's error               `async_infer`, which does not
 Failed delete, unlink and link say nothing             read again and compared (`connection_calls`)
 Bare exceptions with fixed texts                       the wire remembers the answer (`sdk_errors`)
 "Error" of a deployment is not final                   `status` passes it on; services wait
@@ -29,7 +29,7 @@ upload does not raise when the conversion failed       the version's status is a
 deploy makes a new version each time, and writes       skipped when the same runs; new builder
 into its configuration                                 each time
 Steps of a fetched pipeline are empty                  read from the versions' definitions
-Ten decimals in frames                                 known; see `inference`
+Frames cut decimals after ten places and are slow      rows are sent as JSON (`inference`)
 The CA bundle is read for every call                   one pool of connections; a hashed folder
 The default architecture is a global                   one configuration for all clients
 Proxies of the environment                             never for this machine (`wire`)

@@ -18,6 +18,7 @@ from dashboard.domain.identity import Identity
 from dashboard.domain.inference import Answer, LogPage
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline, PipelineVersion
+from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.masking import Secret, SecretDetails
 
@@ -179,6 +180,13 @@ class PlatformGateway(Protocol):
         """Models of a workspace with their versions, newest version first."""
         ...
 
+    def model_inputs(self, who: Identity, pipeline: Pipeline) -> tuple[ColumnFacts, ...]:
+        """Columns that the first model of a deployed pipeline reads.
+
+        None where the platform does not tell; a type that is not told is empty.
+        """
+        ...
+
     def upload_model(
         self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
     ) -> ModelVersion:
@@ -259,6 +267,15 @@ class PlatformGateway(Protocol):
 
     def log_page(self, who: Identity, pipeline: Pipeline, *, limit: int = 100) -> LogPage:
         """Return the same rows, and whether the log holds more."""
+        ...
+
+    def pod_log(
+        self, who: Identity, pipeline: Pipeline, pod_name: str, *, limit: int = 60
+    ) -> tuple[str, ...]:
+        """Return the newest lines of a sidekick's own log, newest first.
+
+        Empty where the platform keeps none, or is of a version that gives none.
+        """
         ...
 
     def forget(self, key: str) -> None:

@@ -35,6 +35,8 @@ _ARCHITECTURES = ("x86", "arm", "power10")
 class Sdk(Protocol):
     """The parts of the SDK the gateway uses, loaded on first use; all untyped by their maker."""
 
+    Acceleration: SdkObject
+    Architecture: SdkObject
     Deployment: SdkObject
     DeploymentConfigBuilder: SdkObject
     Framework: SdkObject
@@ -43,7 +45,6 @@ class Sdk(Protocol):
     PipelineConfigBuilder: SdkObject
     Workspace: SdkObject
     arrow: SdkObject
-    frames: SdkObject
 
     def make_client(
         self, *, base_url: str, http: httpx.Client, wire: Wire, config: Json

@@ -15,7 +15,10 @@ from dashboard.gateway import translate
 from dashboard.gateway.clients import SdkObject, Session
 from dashboard.gateway.sdk_errors import clean
 
-_FIELDS = "id model_id model_version sha status error_summary file_name image_path created_at"
+_FIELDS = """
+  id model_id model_version sha status error_summary file_name image_path created_at
+  framework: conversion(path: "framework")
+"""
 
 # The SDK needs one request per model, and another per version for its status.
 _MODELS = f"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from dashboard.domain.deployment_settings import DeploymentSettings
@@ -16,7 +15,7 @@ from dashboard.domain.pipeline import (
     PipelineState,
 )
 from dashboard.errors import Conflict, DashboardError, InvalidInput, NotFound, UnexpectedAnswer
-from dashboard.gateway import model_calls, translate
+from dashboard.gateway import deploy_config, model_calls, translate
 from dashboard.gateway.base import DeployedVersion
 from dashboard.gateway.clients import SdkObject, Session
 from dashboard.gateway.sdk_errors import Doing, refused_deploy
@@ -25,6 +24,7 @@ from dashboard.gateway.sdk_errors import translate as translate_error
 _FIELDS = """
   id pipeline_id created_at updated_at workspace { id name }
   pipeline_versions(order_by: {id: desc}) { id version created_at definition }
+  deployment { id deploy_id deployed engine_config }
 """
 # The SDK needs one request per pipeline, and one to three more per version.
 _ALL = f"query DashboardPipelines {{ pipeline(order_by: {{id: asc}}) {{ {_FIELDS} }} }}"
@@ -143,8 +143,7 @@ def deploy(
 ) -> DeployedVersion:
     """Ask for a deployment, unless the same one runs already, and return its version."""
     model = model_calls.handle(session, version)
-    # A new builder each time: the SDK writes into what it built.
-    config = _config(session, model, settings)
+    config = deploy_config.built(session.sdk, model, settings)
     running = _already_running(session, pipeline, version, config)
     if running is not None:
         return running
@@ -202,19 +201,10 @@ def _handle_data(pipeline: Pipeline) -> dict[str, Any]:
     return {"id": pipeline.pipeline_id, "pipeline_id": pipeline.name}
 
 
-def _config(session: Session, model: SdkObject, settings: DeploymentSettings) -> SdkObject:
-    builder = session.sdk.DeploymentConfigBuilder()
-    builder.replica_count(settings.replicas)
-    builder.cpus(settings.engine_cpus).memory(settings.engine_memory)
-    builder.sidekick_cpus(model, settings.sidekick_cpus)
-    builder.sidekick_memory(model, settings.sidekick_memory)
-    return builder.build()
-
-
 def _already_running(
     session: Session, pipeline: Pipeline, version: ModelVersion, config: SdkObject
 ) -> DeployedVersion | None:
-    """Return the version that runs, if it is all Running with the same step and the same sizes.
+    """Return the version that runs, if it is all Running with the same step and the same settings.
 
     Each deploy makes a new version and restarts the engines even with nothing changed.
     """
@@ -222,8 +212,13 @@ def _already_running(
     if fields is None or not fields.get("deployed"):
         return None
     stored = translate.deployment(fields).engine_config
-    wanted = json.loads(json.dumps(config))
-    if not translate.asks_the_same(stored, wanted):
+
+    def uploaded_for() -> tuple[str | None, str | None]:
+        # Of a handle of its own: asking fills it anew.
+        model = model_calls.handle(session, version)
+        return model.arch(), model.accel()
+
+    if not deploy_config.asks_the_same(stored, config, uploaded_for):
         return None
     now = _status_of(session, fields)
     newest = _made(by_id(session, pipeline.pipeline_id), already_running=True)

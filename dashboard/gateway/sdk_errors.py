@@ -23,6 +23,7 @@ from dashboard.errors import (
     InvalidInput,
     NotFound,
     PlatformUnreachable,
+    RequestTooLarge,
     TimedOut,
     UnexpectedAnswer,
 )
@@ -154,6 +155,9 @@ def _by_name(exc: Exception, doing: Doing) -> DashboardError | None:
         return InvalidInput(text, field=doing.field)
     if name == "EntityNotFoundError":
         return NotFound(f"There is no {doing.subject}." if doing.subject else _gone())
+    if name == "InvalidAccelerationError":
+        text = "This acceleration does not exist with these processors."
+        return DeployFailed(text, hint="Choose another one, or other processors.")
     if name == "LimitError":
         return DeployFailed("The platform's licence allows no more deployments.")
     return None
@@ -197,6 +201,8 @@ def _by_engine(exc: Exception) -> DashboardError:
     if status == 404:
         return InferenceFailed("The pipeline is not deployed.", hint="Deploy it, then try again.")
     said = clean(_engine_words(answer))
+    if status == 413:
+        return RequestTooLarge(said or "It is larger than the platform takes at once.")
     if not said and status in (429, 502, 503, 504):
         # Not the engine's own word, but that of whatever stands before it.
         return PlatformUnreachable("The engine is not available just now.", hint=_COME_BACK_LATER)

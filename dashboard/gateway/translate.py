@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from dashboard.domain.connection import Connection, Description
-from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import (
     Deployment,
@@ -41,6 +42,8 @@ _STATES = {
     "Stopping": PipelineState.STOPPING,
     "Terminating": PipelineState.STOPPING,
 }
+#: A sentence in the place of the status, as clients make it for what was never deployed.
+_NEVER_DEPLOYED = re.compile(r"Pipeline .* is not deployed", re.DOTALL)
 
 
 def moment(value: object) -> datetime:
@@ -114,6 +117,7 @@ def model_version(fields: Fields, model_name: str = "") -> ModelVersion:
         file_name=str(fields.get("file_name") or ""),
         image_path=str(fields.get("image_path") or ""),
         created_at=moment(created) if created else None,
+        framework=str(fields.get("framework") or ""),
     )
 
 
@@ -130,7 +134,31 @@ def pipeline(fields: Fields) -> Pipeline:
         created_at=moment(fields.get("created_at")),
         updated_at=moment(fields.get("updated_at")),
         versions=tuple(versions),
+        deployment=_last_deployment(fields),
     )
+
+
+def _last_deployment(fields: Fields) -> Deployment | None:
+    """Read what a list tells of the last deployment; one odd row must not hide all the others."""
+    if "deployment" not in fields:
+        return None
+    row = fields["deployment"]
+    if row is None:
+        return Deployment(0, deployed=False)
+    try:
+        told = deployment(row)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    # Lists go from hand to hand, and the variables of a sidekick may hold tokens.
+    return replace(told, engine_config=_without_variables(told.engine_config))
+
+
+def _without_variables(config: Json) -> Json:
+    if isinstance(config, list):
+        return [_without_variables(one) for one in config]
+    if isinstance(config, Mapping):
+        return {key: _without_variables(one) for key, one in config.items() if key != "env"}
+    return config
 
 
 def pipeline_version(fields: Fields) -> PipelineVersion:
@@ -170,8 +198,8 @@ def deployment(fields: Fields) -> Deployment:
     )
 
 
-def status(tree: Fields, *, wanted: bool) -> DeploymentStatus:
-    """Read a status tree.
+def status(tree: object, *, wanted: bool) -> DeploymentStatus:
+    """Read a status tree. Whatever is missing, null or of another kind counts as not told.
 
     Parameters
     ----------
@@ -181,34 +209,44 @@ def status(tree: Fields, *, wanted: bool) -> DeploymentStatus:
         Whether the deployment's record says that it is deployed. Without that, whatever still
         answers is on its way out.
     """
-    word = str(tree.get("status") or "")
-    engines, sidekicks = _pods(tree.get("engines")), _pods(tree.get("sidekicks"))
-    state = _STATES.get(word, PipelineState.STARTING)
-    whole = all(pod.status == "Running" for pod in (*engines, *sidekicks))
-    if not wanted:
-        state = PipelineState.STOPPING
-    elif state is PipelineState.RUNNING and not whole:
-        state = PipelineState.DEGRADED
+    told = tree if isinstance(tree, Mapping) else {}
+    word = _text(told.get("status"))
+    engines, sidekicks = _pods(told.get("engines")), _pods(told.get("sidekicks"))
+    if _NEVER_DEPLOYED.fullmatch(word) and not engines:
+        return DeploymentStatus(PipelineState.NOT_DEPLOYED)
     return DeploymentStatus(
-        state=state,
+        state=_state(word, (*engines, *sidekicks), wanted=wanted),
         platform_word=word,
-        details=_texts(tree.get("details")),
+        details=_texts(told.get("details")),
         engines=engines,
-        load_balancers=_pods(tree.get("engine_lbs")),
+        load_balancers=_pods(told.get("engine_lbs")),
         sidekicks=sidekicks,
-        running_versions=_running_versions(tree.get("engines")),
+        running_versions=_running_versions(told.get("engines")),
     )
+
+
+def _state(word: str, pods: Sequence[Pod], *, wanted: bool) -> PipelineState:
+    if not wanted:
+        return PipelineState.STOPPING
+    state = _STATES.get(word, PipelineState.STARTING)
+    # A pod that has ended well was replaced.
+    whole = all(pod.is_running or pod.status == "Succeeded" for pod in pods)
+    if state is PipelineState.RUNNING and not whole:
+        return PipelineState.DEGRADED
+    return state
 
 
 def _pods(rows: object) -> tuple[Pod, ...]:
     return tuple(
         Pod(
-            name=str(row.get("name") or ""),
-            status=str(row.get("status") or ""),
-            reason=str(row.get("reason") or ""),
+            name=_text(row.get("name")),
+            status=_text(row.get("status")),
+            reason=_text(row.get("reason")),
             details=_texts(row.get("details")),
-            required_cpu=str(row.get("required_cpu") or ""),
-            required_memory=str(row.get("required_memory") or ""),
+            required_cpu=_text(row.get("required_cpu")),
+            required_memory=_text(row.get("required_memory")),
+            version=next(iter(_running_versions([row])), ""),
+            restarts=_count(row.get("restarts")),
         )
         for row in _rows(rows)
     )
@@ -229,32 +267,20 @@ def _rows(value: object) -> list[Fields]:
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,) if value else ()
     return tuple(str(text) for text in value) if isinstance(value, list) else ()
 
 
-def asks_the_same(stored: Fields, wanted: Fields) -> bool:
-    """Whether a stored deployment configuration asks for what `wanted` asks for.
-
-    The platform adds keys of its own (architecture, workspace), so `wanted` has to be contained in
-    `stored`; but sizes for other models, or automatic scaling, make a difference.
-    """
-    engine = dict(stored.get("engine") or {})
-    engine.setdefault("replicas", DeploymentSettings().replicas)
-    if engine.get("autoscale"):
-        return False
-    images = (stored.get("engineAux") or {}).get("images") or {}
-    wanted_images = (wanted.get("engineAux") or {}).get("images") or {}
-    same_models = set(images) == set(wanted_images)
-    return same_models and _contains({**stored, "engine": engine}, wanted)
-
-
-def _contains(stored: object, wanted: object) -> bool:
-    if isinstance(wanted, Mapping):
-        return isinstance(stored, Mapping) and all(
-            _contains(stored.get(key), value) for key, value in wanted.items()
-        )
-    return bool(stored == wanted)
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if value >= 0 else None
 
 
 def plain_row(row: Fields) -> dict[str, Any]:

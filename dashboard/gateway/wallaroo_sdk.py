@@ -24,6 +24,7 @@ from dashboard.domain.identity import Identity
 from dashboard.domain.inference import LogPage
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline
+from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
 from dashboard.errors import DashboardError, InferenceFailed
 from dashboard.gateway import (
@@ -31,7 +32,9 @@ from dashboard.gateway import (
     environment,
     inference,
     model_calls,
+    model_inputs,
     pipeline_calls,
+    pod_logs,
     room_calls,
     translate,
 )
@@ -49,6 +52,11 @@ _TALKATIVE = ("gql", "httpx", "httpcore")
 _LOADING = threading.Lock()
 
 T = TypeVar("T")
+
+AroundInference = Callable[
+    [Identity, Pipeline, AbstractAsyncContextManager[InferenceSession]],
+    AbstractAsyncContextManager[InferenceSession],
+]
 
 
 def warm_up() -> None:
@@ -80,17 +88,19 @@ class _LoadedSdk:
 
     def __init__(self) -> None:
         import gql
-        import pandas as pd
         import pyarrow as pa
         from wallaroo.client import Client
         from wallaroo.deployment import Deployment as SdkDeployment
         from wallaroo.deployment_config import DeploymentConfigBuilder
+        from wallaroo.engine_config import Acceleration, Architecture
         from wallaroo.framework import Framework
         from wallaroo.model_version import ModelVersion as SdkModelVersion
         from wallaroo.pipeline import Pipeline as SdkPipeline
         from wallaroo.pipeline_config import PipelineConfigBuilder
         from wallaroo.workspace import Workspace as SdkWorkspace
 
+        self.Acceleration: SdkObject = Acceleration
+        self.Architecture: SdkObject = Architecture
         self.Deployment: SdkObject = SdkDeployment
         self.DeploymentConfigBuilder: SdkObject = DeploymentConfigBuilder
         self.Framework: SdkObject = Framework
@@ -99,7 +109,6 @@ class _LoadedSdk:
         self.PipelineConfigBuilder: SdkObject = PipelineConfigBuilder
         self.Workspace: SdkObject = SdkWorkspace
         self.arrow: SdkObject = pa
-        self.frames: SdkObject = pd
         self._client_class: SdkObject = _client_class(Client)
         self._parse = functools.cache(gql.gql)
 
@@ -186,6 +195,8 @@ class WallarooGateway:
         Seconds, for the life of tokens.
     call_timeout_s
         Most time for each request of a call; a call makes one to a dozen.
+    around_inference
+        Given who opens which session, returns it with whatever is to happen around it.
     """
 
     def __init__(
@@ -195,8 +206,10 @@ class WallarooGateway:
         describe: Describe,
         clock: Callable[[], float] = time.time,
         call_timeout_s: float = 20,
+        around_inference: AroundInference = lambda _who, _pipeline, opening: opening,
     ) -> None:
         self._describe = describe
+        self._around_inference = around_inference
         self._call_timeout_s = call_timeout_s
         self._pool = Pool(base_url)
         self._tokens = TokenKeeper(lambda: self._pool, clock=clock)
@@ -362,6 +375,14 @@ class WallarooGateway:
             lambda session: model_calls.list_models(session, workspace_id),
         )
 
+    def model_inputs(self, who: Identity, pipeline: Pipeline) -> tuple[ColumnFacts, ...]:
+        """See `PlatformGateway`."""
+        return self._read(
+            who,
+            Doing("read what the model takes"),
+            lambda session: model_inputs.model_inputs(session, pipeline),
+        )
+
     def upload_model(
         self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
     ) -> ModelVersion:
@@ -467,6 +488,16 @@ class WallarooGateway:
             lambda session: pipeline_calls.log_page(session, pipeline, limit),
         )
 
+    def pod_log(
+        self, who: Identity, pipeline: Pipeline, pod_name: str, *, limit: int = 60
+    ) -> tuple[str, ...]:
+        """See `PlatformGateway`."""
+        return self._read(
+            who,
+            Doing("read the log of the model's process"),
+            lambda session: pod_logs.newest_lines(session, pipeline, pod_name, limit),
+        )
+
     def open_inference(
         self, who: Identity, pipeline: Pipeline
     ) -> AbstractAsyncContextManager[InferenceSession]:
@@ -476,7 +507,8 @@ class WallarooGateway:
         def transport() -> inference.AsyncWire:
             return inference.AsyncWire(pool.open_async(), tokens, who.key)
 
-        return inference.open_session(lambda: self._prepare(who, pipeline), transport)
+        opening = inference.open_session(lambda: self._prepare(who, pipeline), transport)
+        return self._around_inference(who, pipeline, opening)
 
     def _prepare(self, who: Identity, pipeline: Pipeline) -> tuple[Session, SdkObject]:
         session = self._clients.make(who)

@@ -46,17 +46,23 @@ def notebook(
         How long the model may take for one row.
     """
     sizes = replace(settings or DeploymentSettings(), replicas=run.replicas)
+    inputs, infer, show = (
+        (_Cell(_INPUTS_TEXT, _INPUTS), _INFER, _SHOW)
+        if run.is_of_texts
+        else (_Cell("Make what is sent: the model's columns.", _COLUMN_INPUTS), _OUTPUTS, _SHOW_ALL)
+    )
+    named = _NAMES if run.is_of_texts else _COLUMN_NAMES
     cells = [
         _Cell(_TITLE.format(moment=f"{run.created_at:%d %B %Y, %H:%M} UTC")),
         _Cell("What the run was.", _facts(run, passport, timeout_s)),
         _Cell(_LOG_IN_TEXT, _LOG_IN),
         _Cell(_FETCH_TEXT, _FETCH),
         _Cell("Check that the source still holds what the run read.", _CHECK),
-        _Cell("Read the file as the run did.", _reading(passport.format) + _NAMES),
-        _Cell(_INPUTS_TEXT, _INPUTS),
+        _Cell("Read the file as the run did.", _reading(passport.format) + named),
+        inputs,
         _Cell(_DEPLOY_TEXT, _deploying(sizes)),
-        _Cell("Send the rows one by one; a row that fails leaves the others standing.", _INFER),
-        _Cell("The result, each summary beside its input: private data, as the texts are.", _SHOW),
+        _Cell("Send the rows one by one; a row that fails leaves the others standing.", infer),
+        _Cell("The result, each answer beside its input: private data, as the inputs are.", show),
         _Cell("Give the resources back, if this notebook took them.", _END),
     ]
     return json.dumps(_document(cells), indent=1) + "\n"
@@ -114,6 +120,8 @@ def _facts(run: Run, passport: Passport, timeout_s: float) -> str:
         "TRUE_OR_FALSE": flags,
         "TEXT_COLUMN": run.text_column,
         "DEFAULTS": dict(FLAG_DEFAULTS),
+        "INPUT_COLUMNS": list(run.input_columns),
+        "NUMBERS": [one.name for one in passport.columns if one.type.startswith(_NUMBER_TYPES)],
         "ROWS_DONE": run.rows_done,
         "ROWS_TOTAL": run.rows_total,
         "TIMEOUT_S": timeout_s,
@@ -136,6 +144,8 @@ def _deploying(settings: DeploymentSettings) -> str:
         .replace("<sidekick_memory>", ascii(settings.sidekick_memory))
     )
 
+
+_NUMBER_TYPES: Final = ("int", "uint", "float", "double", "halffloat")
 
 _TITLE: Final = """\
 # Repeat a run
@@ -359,6 +369,35 @@ for name, default in DEFAULTS.items():
 inputs = pd.DataFrame(sent, dtype=object)
 """
 
+_COLUMN_NAMES: Final = """\
+if is_same_input:
+    names = COLUMNS  # the run made some names unique
+table = dict(zip(names, columns))
+if not set(INPUT_COLUMNS) <= set(table):
+    raise KeyError("The source does not hold all columns that the model reads any more.")
+print(f"{len(table[INPUT_COLUMNS[0]]):,} rows, {len(table):,} columns")
+"""
+
+_COLUMN_INPUTS: Final = """\
+import pandas as pd
+
+
+def as_number(value):
+    if not isinstance(value, str):
+        return value
+    text = value.strip()  # a cell of CSV
+    if not text:
+        return None
+    return int(text) if text.lstrip("+-").isdecimal() else float(text)
+
+
+sent = {
+    name: [as_number(value) for value in table[name]] if name in NUMBERS else table[name]
+    for name in INPUT_COLUMNS
+}
+inputs = pd.DataFrame(sent, dtype=object)
+"""
+
 _DEPLOY_TEXT: Final = """\
 Deploy the pipeline with the run's model and settings, unless it is running already.\
 """
@@ -421,6 +460,23 @@ for number in range(len(inputs)):
     summaries.append(summary)
     errors.append(error)
 result = pd.DataFrame({{"{TEXT_COLUMN}": texts, "summary_text": summaries, "error": errors}})
+"""
+
+_OUTPUTS: Final = """\
+answers = []
+for number in range(len(inputs)):
+    try:
+        answer = pipeline.infer(inputs.iloc[[number]], timeout=TIMEOUT_S).iloc[0].to_dict()
+        answers.append({name: one for name, one in answer.items() if name.startswith("out.")})
+    except Exception as problem:  # whatever it was, it is this row's
+        answers.append({"error": f"{type(problem).__name__}: {problem}"[:300]})
+result = inputs.add_prefix("in.").join(pd.DataFrame(answers, index=inputs.index, dtype=object))
+"""
+
+_SHOW_ALL: Final = """\
+done = sum("error" not in answer for answer in answers)
+print(f"{done:,} of {len(result):,} rows answered; in the run {ROWS_DONE:,} of {ROWS_TOTAL:,}")
+result
 """
 
 _SHOW: Final = """\

@@ -65,11 +65,7 @@ def receipt(
             "sha256": run.model_sha,
             "engine": _engine(run.engine),
         },
-        "parameters": {
-            "text_column": run.text_column,
-            "sent_as": TEXT_COLUMN,
-            "flags_where_the_table_has_none": dict(FLAG_DEFAULTS),
-        },
+        "parameters": _parameters(run, samples),
         "rows": {
             "total": run.rows_total,
             "done": run.rows_done,
@@ -104,6 +100,20 @@ def _input(run: Run, passport: Passport | None) -> dict[str, Any]:
         "rows": passport.rows,
         "columns": [{"name": one.name, "type": one.type} for one in passport.columns],
         "fetched_at": _time(passport.fetched_at),
+    }
+
+
+def _parameters(run: Run, samples: Sequence[RowSample]) -> dict[str, Any]:
+    if run.is_of_texts:
+        return {
+            "text_column": run.text_column,
+            "sent_as": TEXT_COLUMN,
+            "flags_where_the_table_has_none": dict(FLAG_DEFAULTS),
+        }
+    return {
+        "columns_sent": list(run.input_columns),
+        "most_rows_in_a_request": max((one.timing.batch_rows for one in samples), default=None),
+        "times_of_a_row": "those of its whole request",
     }
 
 

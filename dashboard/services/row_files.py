@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from dashboard.domain.reading import value_text
 from dashboard.domain.row_note import RowNote, Thumb
 from dashboard.domain.run import RowState, RunRow
 from dashboard.services.spreadsheet import safe_cell
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The table's own columns carry this before their names, as in the platform's answers.
 INPUT_PREFIX = "in."
+OUTPUT_PREFIX = "out."
+_LONGEST_CELL = 2**31
 _THUMBS = {Thumb.UP: "up", Thumb.DOWN: "down", Thumb.NONE: None}
 _TIMES = ("queue_ms", "send_ms", "wait_ms", "engine_read_ms", "model_ms", "receive_ms", "total_ms")
 
@@ -45,7 +48,12 @@ _MIMES = {
 }
 
 
-def rows_table(inputs: pa.Table, rows: Sequence[RunRow], notes: Mapping[int, RowNote]) -> pa.Table:
+def rows_table(
+    inputs: pa.Table,
+    rows: Sequence[RunRow],
+    notes: Mapping[int, RowNote],
+    outputs: Mapping[str, Any] | None = None,  # any value a model can answer
+) -> pa.Table:
     """Put rows of a table beside what became of them.
 
     Parameters
@@ -54,6 +62,9 @@ def rows_table(inputs: pa.Table, rows: Sequence[RunRow], notes: Mapping[int, Row
         The table's columns for just these rows.
     notes
         What readers think of rows, by row index.
+    outputs
+        Of a run through a model that is no summarizer: what it answered for one row, which says
+        what columns there are. None for a run of texts.
 
     Returns
     -------
@@ -61,7 +72,9 @@ def rows_table(inputs: pa.Table, rows: Sequence[RunRow], notes: Mapping[int, Row
         `row` (from 1, as on the screens), `state`, `in.<name>` for each of the table's columns,
         `summary`, `error`, `anomaly_count`, `doubts`, times in ms, `engine_clock_overflowed`,
         `answered_at` (UTC), and the readers' `thumb`, `note` and `corrected_summary`. What is not
-        known is null.
+        known is null. Of a model that is no summarizer: in place of `summary` and `doubts` there
+        are `out.<name>` for each output, numbers or text, `outputs` with all of them as JSON, and
+        `rows_in_request`, as the times are those of the row's whole request.
     """
     import pyarrow as pa
 
@@ -74,13 +87,13 @@ def rows_table(inputs: pa.Table, rows: Sequence[RunRow], notes: Mapping[int, Row
         (INPUT_PREFIX + name, _plain(inputs.column(place)))
         for place, name in enumerate(inputs.column_names)
     ]
-    summaries = [row.summary if row.state is RowState.DONE else None for row in rows]
+    columns += _summaries(rows) if outputs is None else _outputs(rows, outputs)
     columns += [
-        ("summary", pa.array(summaries, pa.string())),
         ("error", pa.array([row.error or None for row in rows], pa.string())),
         ("anomaly_count", pa.array([row.anomaly_count for row in rows], pa.int64())),
-        ("doubts", pa.array([row.doubts for row in rows], pa.int64())),
     ]
+    if outputs is None:
+        columns.append(("doubts", pa.array([row.doubts for row in rows], pa.int64())))
     columns += [
         (name, pa.array([getattr(row.timing, name) for row in rows], pa.float64()))
         for name in _TIMES
@@ -95,6 +108,42 @@ def rows_table(inputs: pa.Table, rows: Sequence[RunRow], notes: Mapping[int, Row
         ("corrected_summary", _texts([one.corrected if one else "" for one in told])),
     ]
     return pa.table([column for _, column in columns], [name for name, _ in columns])
+
+
+def _summaries(rows: Sequence[RunRow]) -> list[tuple[str, Any]]:  # Arrow arrays
+    import pyarrow as pa
+
+    texts = [row.summary if row.state is RowState.DONE else None for row in rows]
+    return [("summary", pa.array(texts, pa.string()))]
+
+
+def _outputs(rows: Sequence[RunRow], sample: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    import pyarrow as pa
+
+    columns = []
+    for name, value in sample.items():
+        values = [row.outputs.get(name) for row in rows]
+        # Every piece of a file has the same types: those of the sample.
+        if _is_number(value):
+            kind, cells = pa.float64(), [one if _is_number(one) else None for one in values]
+        else:
+            kind, cells = pa.string(), [_text(one) for one in values]
+        columns.append((OUTPUT_PREFIX + name, pa.array(cells, kind)))
+    whole = [json.dumps(dict(row.outputs)) if row.outputs else None for row in rows]
+    together = [row.timing.batch_rows if row.outputs else None for row in rows]
+    return [
+        *columns,
+        ("outputs", pa.array(whole, pa.string())),
+        ("rows_in_request", pa.array(together, pa.int64())),
+    ]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else value_text(value, limit=_LONGEST_CELL)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _texts(texts: Sequence[str]) -> pa.Array:

@@ -14,7 +14,9 @@ from dashboard.domain.workspace import Workspace
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Query, Reads
+from dashboard.services.run_rows import columns_to_send
 from dashboard.services.runs import RunService
+from dashboard.services.tables import TableStore
 
 RUNS = "runs"
 _RECENT = 50
@@ -25,9 +27,12 @@ _LAST_FRESH_S = 10.0
 class RunActions:
     """The use cases around `RunService`. Methods that return an outcome are run as jobs."""
 
-    def __init__(self, gateway: GatewayOf, runs: RunService, reads: Reads) -> None:
+    def __init__(
+        self, gateway: GatewayOf, runs: RunService, reads: Reads, tables: TableStore
+    ) -> None:
         self._gateway = gateway
         self._runs = runs
+        self._tables = tables
         self._reads = reads
 
     def recent(self, who: Identity) -> Query[tuple[Run, ...]]:
@@ -62,7 +67,13 @@ class RunActions:
         replicas: int,
         text_column: str = TEXT_COLUMN,
     ) -> Outcome:
-        """Queue a run; the outcome's `result` is its id. Raises as `RunService.submit`."""
+        """Queue a run; the outcome's `result` is its id.
+
+        A pipeline whose first model is no summarizer gets columns in place of a text. Raises as
+        `RunService.submit`.
+        """
+        first = self._first_model(who, pipeline, model_version)
+        columns = () if first.is_summarizer else self._columns(who, table_id, pipeline)
         run = self._runs.submit(
             who,
             table_id=table_id,
@@ -70,11 +81,13 @@ class RunActions:
             model_version=model_version,
             workspace=workspace,
             replicas=replicas,
-            text_column=text_column,
+            text_column=text_column or TEXT_COLUMN,
+            input_columns=columns,
         )
         self._reads.invalidate(who.key, RUNS)
         rows = "row" if run.rows_total == 1 else "rows"
-        return Outcome(f"Summarizing {run.rows_total:,} {rows}.", result=run.run_id)
+        doing = "Summarizing" if run.is_of_texts else "Running"
+        return Outcome(f"{doing} {run.rows_total:,} {rows}.", result=run.run_id)
 
     def cancel(self, who: Identity, run_id: str) -> Outcome:
         """Cancel a run; its finished rows stay."""
@@ -87,3 +100,16 @@ class RunActions:
         run = self._runs.retry_failed(who, run_id)
         self._reads.invalidate(who.key, RUNS)
         return Outcome(f"Trying {run.rows_left:,} rows again.", result=run.run_id)
+
+    def _first_model(self, who: Identity, pipeline: Pipeline, known: ModelVersion) -> ModelVersion:
+        """Return the model version that takes the pipeline's input; `known` is one of them."""
+        steps = pipeline.versions[0].steps if pipeline.versions else ()
+        if not steps or steps[0].model_version == known.version:
+            return known
+        models = self._gateway().list_models(who, pipeline.workspace_id)
+        versions = (version for model in models for version in model.versions)
+        return next((one for one in versions if one.version == steps[0].model_version), known)
+
+    def _columns(self, who: Identity, table_id: str, pipeline: Pipeline) -> tuple[str, ...]:
+        passport = self._tables.passport(who, table_id)
+        return columns_to_send(passport.columns, self._gateway().model_inputs(who, pipeline))

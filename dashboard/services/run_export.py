@@ -11,12 +11,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
 from dashboard.domain.identity import Identity
 from dashboard.domain.row_note import RowNote
-from dashboard.domain.run import Run
+from dashboard.domain.run import RowState, Run
 from dashboard.errors import DashboardError, NotFound
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome
@@ -106,11 +106,12 @@ class RunExport:
         """
         run = self._runs.run(who, run_id)
         notes = self._notes_of(who, run_id)
+        outputs = None if run.is_of_texts else self._some_outputs(who, run_id)
         writer = row_writer(form, file)
         for first, end in self._pieces(run):
             inputs = self._tables.stored_rows(run.table_id, first, end)
             rows = self._runs.rows(who, run_id, offset=first, limit=end - first)
-            writer.write(rows_table(inputs, rows, notes))
+            writer.write(rows_table(inputs, rows, notes, outputs))
             on_progress(end)
         writer.finish()
         return run.rows_total
@@ -208,6 +209,12 @@ class RunExport:
         passport = self._tables.passport(who, run.table_id)
         settings = self._settings(who, run)
         return notebook(run, passport, settings=settings, timeout_s=self._timeout_s)
+
+    def _some_outputs(self, who: Identity, run_id: str) -> Mapping[str, Any]:
+        """Return what the model answered for the first row it answered."""
+        samples = self._runs.samples(who, run_id)
+        first = next((one.index for one in samples if one.state is RowState.DONE), None)
+        return {} if first is None else self._runs.row(who, run_id, first).outputs
 
     def _receipt(self, who: Identity, run_id: str) -> dict[str, object]:
         run = self._runs.run(who, run_id)

@@ -1,8 +1,8 @@
 """Writes what became of rows, many at a time, without ever making a row wait for a timer.
 
 While one transaction is being committed the next results gather; they go into the next one
-together. `add` returns when the row is safe, and the run sends the next row in its place only
-then: so a kill at any moment costs at most the rows in flight a second request.
+together. `add` returns when the rows of a request are safe, and the run sends the next request in
+its place only then: so a kill at any moment costs at most the rows in flight a second request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Write = Callable[[Mapping[str, Sequence[RowResult]]], frozenset[str]]
 
 _MOST_AT_ONCE = 500
 
-_Waiting = tuple[str, RowResult, asyncio.Future[None]]
+_Waiting = tuple[str, Sequence[RowResult], asyncio.Future[None]]
 
 
 class RunLost(Exception):
@@ -40,18 +40,18 @@ class RunJournal:
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
 
-    async def add(self, run_id: str, result: RowResult) -> None:
-        """Write one row's result and return when it is safe.
+    async def add(self, run_id: str, rows: Sequence[RowResult]) -> None:
+        """Write the results of one request's rows, all or none, and return when they are safe.
 
         Raises
         ------
         RunLost
-            The run is no longer ours; the result was dropped.
+            The run is no longer ours; the results were dropped.
         DashboardError
             The database does not work.
         """
         safe: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((run_id, result, safe))
+        self._waiting.append((run_id, rows, safe))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         await safe
@@ -67,15 +67,15 @@ class RunJournal:
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         results: dict[str, list[RowResult]] = {}
-        for run_id, result, _safe in batch:
-            results.setdefault(run_id, []).append(result)
+        for run_id, rows, _safe in batch:
+            results.setdefault(run_id, []).extend(rows)
         loop = asyncio.get_running_loop()
         try:
             lost = await loop.run_in_executor(self._writer, self._write, results)
         except Exception as exc:  # noqa: BLE001 - whoever waits for the row decides what it means
             await self._commit_apart(batch, exc)
             return
-        for run_id, _result, safe in batch:
+        for run_id, _rows, safe in batch:
             if safe.done():  # its run was cancelled meanwhile
                 continue
             if run_id in lost:

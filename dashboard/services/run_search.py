@@ -126,7 +126,7 @@ class _Scan:
     ) -> None:
         self._records = records
         self._tables = tables
-        self._inputs: dict[tuple[str, int, str, tuple[str, ...]], list[pa.Array]] = {}
+        self._inputs: dict[tuple[str, int, tuple[str, ...], tuple[str, ...]], list[pa.Array]] = {}
         self.is_late = is_late
 
     def count(self, run: Run, words: tuple[str, ...]) -> _Number:
@@ -155,10 +155,12 @@ class _Scan:
 
     def _in_inputs(self, run: Run, spot: BlockSpot, words: tuple[str, ...]) -> list[pa.Array]:
         """Return for each word which inputs of the block hold it."""
-        key = (run.table_id, spot.number, run.text_column, words)
+        shown = (run.text_column, *run.input_columns)
+        key = (run.table_id, spot.number, shown, words)
         if key not in self._inputs:
-            texts = self._tables.block(run.table_id, spot, keep=False).column(run.text_column)
-            lowered = pc.utf8_lower(texts.combine_chunks())
+            lowered = pc.utf8_lower(
+                _inputs(run, self._tables.block(run.table_id, spot, keep=False))
+            )
             self._inputs[key] = [
                 pc.fill_null(pc.match_substring(lowered, word), fill_value=False) for word in words
             ]
@@ -183,6 +185,21 @@ class _Counts:
             self._known[key] = number
             while len(self._known) > _KEPT_COUNTS:
                 self._known.popitem(last=False)
+
+
+def _inputs(run: Run, block: pa.Table) -> pa.Array:
+    """Return the texts that a run sent of a block; of columns, those that hold texts."""
+    if run.is_of_texts:
+        return block.column(run.text_column).combine_chunks()
+    texts = [
+        block.column(name).combine_chunks().cast(pa.string())
+        for name in run.input_columns
+        if pa.types.is_string(block.schema.field(name).type)
+        or pa.types.is_large_string(block.schema.field(name).type)
+    ]
+    if not texts:
+        return pa.nulls(block.num_rows, pa.string())
+    return pc.binary_join_element_wise(*texts, "\n", null_handling="replace")
 
 
 def _missing(run: Run, words: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """One stretch of a run: rows sent through one session until none is left or something is wrong.
 
 A row that the model refused has failed. A row that was lost on the way, because the platform or
-the engine was not there, has not: it is put back, and the stretch ends with its trouble.
+the engine was not there, has not: it is put back, and the stretch ends with its trouble. The rows
+of a request that failed are sent again in smaller ones, until a bad row fails alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -20,12 +21,14 @@ from dashboard.errors import (
     AuthenticationFailed,
     DashboardError,
     PlatformUnreachable,
+    RequestTooLarge,
     TimedOut,
     UnexpectedAnswer,
 )
 from dashboard.gateway.base import InferenceSession
 from dashboard.services.clock import Clock
-from dashboard.services.run_rows import RowFeed, WaitingRow, answered, failed, payload
+from dashboard.services.run_batch import BatchSize
+from dashboard.services.run_rows import RowFeed, WaitingRow, all_answered, failed, payload
 from dashboard.store.run_records import RowResult
 
 _LOG = logging.getLogger(__name__)
@@ -79,7 +82,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class StretchRules:
-    """How patient a stretch is. `attempts` is how often a row may be lost on the way."""
+    """How patient a stretch is. `attempts` is how often a row alone may be lost on the way."""
 
     row_timeout_s: float = 120.0
     attempts: int = 3
@@ -90,10 +93,12 @@ class Stretch:
 
     Parameters
     ----------
+    size
+        How many rows go in a request.
     keep
-        Writes a row's result; returns when it is safe.
+        Writes the results of a request's rows; returns when they are safe.
     saw
-        Told of each answer: its row's index and its metadata.
+        Told of each answer: its first row's index and its metadata.
     is_serving
         Asks the platform whether the pipeline answers.
     """
@@ -102,8 +107,9 @@ class Stretch:
         self,
         feed: RowFeed,
         gate: Gate,
+        size: BatchSize,
         *,
-        keep: Callable[[RowResult], Awaitable[None]],
+        keep: Callable[[Sequence[RowResult]], Awaitable[None]],
         saw: Callable[[int, Mapping[str, Any]], Awaitable[None]],
         is_serving: Callable[[], Awaitable[bool]],
         rules: StretchRules,
@@ -111,6 +117,7 @@ class Stretch:
     ) -> None:
         self._feed = feed
         self._gate = gate
+        self._size = size
         self._keep = keep
         self._saw = saw
         self._is_serving = is_serving
@@ -124,7 +131,7 @@ class Stretch:
         self.trouble: str | None = None
 
     async def send_rows(self, session: InferenceSession, *, in_flight: int) -> str | None:
-        """Send rows, `in_flight` at a time.
+        """Send rows, `in_flight` requests at a time.
 
         Returns
         -------
@@ -152,47 +159,48 @@ class Stretch:
         return self.halted or self.trouble is not None
 
     async def _work(self, session: InferenceSession) -> None:
-        while not self._ends() and (row := await self._feed.next()) is not None:
-            if not isinstance(row.text, str):
-                await self._keep(failed(row, "This row has no text."))
+        while not self._ends() and (rows := await self._feed.take(self._size.now)):
+            if rows[0].lacks_text:
+                # Only rows of texts lack one, and they go alone.
+                await self._keep([failed(rows[0], "This row has no text.")])
                 continue
             turn_at = self._clock.monotonic()
             async with self._gate:
                 if self._ends():
-                    self._feed.put_back(row)
+                    self._feed.put_back(rows)
                     return
-                result = await self._send(session, row, turn_at)
-            # The place of a row is given to the next one only when its result is safe.
-            if result is not None:
-                await self._keep(result)
+                results = await self._send(session, rows, turn_at)
+            # The place of a request is given to the next one only when its results are safe.
+            if results:
+                await self._keep(results)
 
     async def _send(
-        self, session: InferenceSession, row: WaitingRow, turn_at: float
-    ) -> RowResult | None:
-        """Return what became of the row, or None if it was lost on the way and put back."""
+        self, session: InferenceSession, rows: Sequence[WaitingRow], turn_at: float
+    ) -> Sequence[RowResult]:
+        """Return what became of the rows; nothing if they were put back."""
         queue_ms = (self._clock.monotonic() - turn_at) * 1000
         try:
-            answer = await self._ask(session, row)
-            result = answered(row, answer, queue_ms=queue_ms)
+            answer = await self._ask(session, rows)
+            results = all_answered(rows, answer, queue_ms=queue_ms)
         except (PlatformUnreachable, AuthenticationFailed) as exc:
-            return await self._lost(row, exc.message)
+            return await self._lost(rows, exc.message)
         except AccessDenied:
-            self._feed.put_back(row)
+            self._feed.put_back(rows)
             raise
         except DashboardError as exc:
             if await self._still_serves():
-                self._lost_in_a_row = 0
-                return failed(row, exc.message)
-            return await self._lost(row, exc.message)
+                return self._refused(rows, exc)
+            return await self._lost(rows, exc.message)
         self._lost_in_a_row = 0
-        await self._saw(row.index, answer.metadata)
-        return result
+        self._size.went_well(len(rows))
+        await self._saw(rows[0].index, answer.metadata)
+        return results
 
-    async def _ask(self, session: InferenceSession, row: WaitingRow) -> Answer:
+    async def _ask(self, session: InferenceSession, rows: Sequence[WaitingRow]) -> Answer:
         timeout_s = self._rules.row_timeout_s
         try:
             async with asyncio.timeout(timeout_s + _GRACE_S):
-                return await session.infer([payload(row)], timeout_s=timeout_s)
+                return await session.infer([payload(row) for row in rows], timeout_s=timeout_s)
         except DashboardError:
             raise
         except TimeoutError as exc:
@@ -203,18 +211,33 @@ class Stretch:
             _LOG.error("row failed, error id %s: %s", error.error_id, type(exc).__name__)
             raise error from None
 
-    async def _lost(self, row: WaitingRow, reason: str) -> RowResult | None:
-        row.attempts += 1
+    def _refused(self, rows: Sequence[WaitingRow], error: DashboardError) -> Sequence[RowResult]:
+        """Return the failure of a row that was sent alone; put several back, to go apart."""
+        self._lost_in_a_row = 0
+        if len(rows) == 1:
+            return [failed(rows[0], error.message)]
+        if isinstance(error, RequestTooLarge | TimedOut):
+            self._size.was_too_much(len(rows))
+        self._feed.put_back_apart(rows)
+        return ()
+
+    async def _lost(self, rows: Sequence[WaitingRow], reason: str) -> Sequence[RowResult]:
         self._lost_in_a_row += 1
         # What dies under a request is reported as running for a moment longer.
         await self._clock.sleep(_SETTLE_S)
         if self._lost_in_a_row >= _LOST_IN_A_ROW or not await self._still_serves():
             self.trouble = reason
+        if len(rows) > 1:
+            # One of them, or all of them together, may be what kills it.
+            self._feed.put_back_apart(rows)
+            return ()
+        row = rows[0]
+        row.attempts += 1
         if row.attempts >= self._rules.attempts:
             # The platform was there whenever this row was sent: it may be the row that kills it.
-            return failed(row, reason)
-        self._feed.put_back(row)
-        return None
+            return [failed(row, reason)]
+        self._feed.put_back(rows)
+        return ()
 
     async def _still_serves(self) -> bool:
         # Rows that fail one after the other must not double the platform's work.

@@ -13,6 +13,7 @@ from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RowState, Run, RunState
 from dashboard.errors import ConnectionFailed, InferenceFailed, UnexpectedAnswer
+from dashboard.services.run_batch import BatchSize
 from dashboard.services.run_journal import RunJournal, RunLost
 from dashboard.services.run_rows import RowFeed
 from dashboard.services.run_stretch import Gate, Stretch, StretchRules
@@ -44,8 +45,10 @@ class RunSettings:
     ----------
     in_flight
         Requests at a time for one pipeline; None for as many as it has replicas.
+    batch_rows
+        Rows in one request, at most, for models that are no summarizer.
     row_timeout_s
-        How long a row may take before it has failed.
+        How long a request may take before its row, or its rows, have failed.
     attempts
         How often a row may be lost on the way before it has failed.
     first_pause_s, longest_pause_s
@@ -58,6 +61,7 @@ class RunSettings:
     """
 
     in_flight: int | None = None
+    batch_rows: int = 32
     row_timeout_s: float = 120.0
     attempts: int = 3
     first_pause_s: float = 1.0
@@ -140,7 +144,8 @@ class _Trouble:
 class _Counts:
     done: int
     failed: int
-    finished_at: deque[float] = field(default_factory=lambda: deque(maxlen=256))
+    #: When requests were answered, and how many rows each held.
+    finished: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=256))
 
 
 class RunTask:
@@ -162,6 +167,8 @@ class RunTask:
         self._began_at = kit.clock.monotonic()
         self._stop = asyncio.Event()
         self._stretch: Stretch | None = None
+        # The summarizer takes one text a request, so that each has a time of its own.
+        self._size = BatchSize(1 if run.is_of_texts else kit.settings.batch_rows)
         self._trouble = _Trouble()
         is_begun = run.rows_done > 0
         note = run.message if run.state is RunState.RUNNING and is_begun else ""
@@ -219,7 +226,7 @@ class RunTask:
         async def read(spot: BlockSpot) -> pa.Table:
             return await self._away(tables.block, run.table_id, spot)
 
-        return RowFeed(spots, marks, read, run.text_column)
+        return RowFeed(spots, marks, read, run.text_column, run.input_columns)
 
     async def _one_stretch(self, feed: RowFeed) -> str | None:
         """Return what is wrong with the platform, or None if no row is left."""
@@ -252,6 +259,7 @@ class RunTask:
         self._stretch = Stretch(
             feed,
             self._gate,
+            self._size,
             keep=self._keep,
             saw=self._saw,
             is_serving=is_serving,
@@ -307,13 +315,12 @@ class RunTask:
             # Kept at once: a killed process writes no end.
             await self._goes_on()
 
-    async def _keep(self, result: RowResult) -> None:
-        await self._kit.journal.add(self.run.run_id, result)
-        if result.state is RowState.DONE:
-            self._counts.done += 1
-        else:
-            self._counts.failed += 1
-        self._counts.finished_at.append(self._kit.clock.monotonic())
+    async def _keep(self, results: Sequence[RowResult]) -> None:
+        await self._kit.journal.add(self.run.run_id, results)
+        done = sum(result.state is RowState.DONE for result in results)
+        self._counts.done += done
+        self._counts.failed += len(results) - done
+        self._counts.finished.append((self._kit.clock.monotonic(), len(results)))
         self._trouble = _Trouble()
 
     async def _goes_on(self) -> None:
@@ -362,10 +369,12 @@ class RunTask:
         if self._state is not RunState.RUNNING:
             return None
         now = self._kit.clock.monotonic()
-        recent = [at for at in tuple(self._counts.finished_at) if now - at <= _RATE_WINDOW_S]
-        full = len(recent) == self._counts.finished_at.maxlen
-        since = recent[0] if full else max(self._began_at, now - _RATE_WINDOW_S)
-        return len(recent) / (now - since) if recent and now > since else None
+        known = tuple(self._counts.finished)
+        recent = [(at, rows) for at, rows in known if now - at <= _RATE_WINDOW_S]
+        full = len(recent) == self._counts.finished.maxlen
+        since = recent[0][0] if full else max(self._began_at, now - _RATE_WINDOW_S)
+        rows_of_late = sum(rows for _at, rows in recent)
+        return rows_of_late / (now - since) if recent and now > since else None
 
     async def _away(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

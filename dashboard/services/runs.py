@@ -16,8 +16,9 @@ from dashboard.domain.table import TEXT_COLUMN
 from dashboard.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from dashboard.services.clock import Clock
 from dashboard.services.run_host import IdentityOf, RunHost
-from dashboard.services.run_rows import check_columns
+from dashboard.services.run_rows import check_columns, check_sent
 from dashboard.services.run_task import RunProgress, RunSettings, left_over
+from dashboard.services.run_values import values_row
 from dashboard.store.run_records import RowResult, RowSample, RunRecords
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class RunService:
         workspace: Workspace,
         replicas: int,
         text_column: str = TEXT_COLUMN,
+        input_columns: Sequence[str] = (),
     ) -> Run:
         """Queue a run and return its header at once.
 
@@ -90,6 +92,9 @@ class RunService:
             Of the deployment; bounds the requests in flight.
         text_column
             The column of the table to send as the model's text.
+        input_columns
+            The columns to send to a model that is no summarizer, from `columns_to_send`; its rows
+            go several in a request. Empty for the summarizer.
 
         Raises
         ------
@@ -104,7 +109,10 @@ class RunService:
         passport = self._tables.passport(who, table_id)
         if not passport.workspace_id == pipeline.workspace_id == workspace.workspace_id:
             raise InvalidInput("The table and the pipeline are in different workspaces.")
-        check_columns(passport.columns, text_column)
+        if input_columns:
+            check_sent(passport.columns, input_columns)
+        else:
+            check_columns(passport.columns, text_column)
         if not passport.rows:
             raise InvalidInput("The table has no rows, so there is nothing to run.")
         run = Run(
@@ -126,6 +134,7 @@ class RunService:
             rows_total=passport.rows,
             replicas=max(replicas, 1),
             text_column=text_column,
+            input_columns=tuple(input_columns),
         )
         self._records.insert(run, self._host.claim())
         self._host.start(run, who, pipeline)
@@ -207,8 +216,14 @@ class RunService:
         if first == end:
             return ()
         stored = self._tables.stored_rows(run.table_id, first, end)
-        texts = stored.column(run.text_column).to_pylist()
         results = self._records.rows(run_id, first, end)
+        if not run.is_of_texts:
+            records = stored.select(list(run.input_columns)).to_pylist()
+            return tuple(
+                values_row(index, inputs, results.get(index))
+                for index, inputs in enumerate(records, start=first)
+            )
+        texts = stored.column(run.text_column).to_pylist()
         return tuple(
             _run_row(index, text or "", results.get(index))
             for index, text in enumerate(texts, start=first)

@@ -7,6 +7,7 @@ cannot write over its successor: each row is journaled exactly once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,6 +45,8 @@ class RowResult:
 
     Parameters
     ----------
+    summary
+        What the model answered; of one that is no summarizer all its outputs as JSON, by column.
     input_chars
         Length of the input text.
     doubts
@@ -121,6 +124,9 @@ class RunRecords:
                     "state": run.state.value,
                     "title_sealed": self._seal(run.run_id, "title", run.title),
                     "text_column_sealed": self._seal(run.run_id, "text_column", run.text_column),
+                    "input_columns_sealed": self._seal(
+                        run.run_id, "input_columns", _names_text(run.input_columns)
+                    ),
                     "claimed_by": claim.owner,
                     "claimed_until": claim.until,
                 },
@@ -362,6 +368,7 @@ class RunRecords:
             RUN_ROWS.c.answered_at,
             RUN_ROWS.c.input_chars,
             *(RUN_ROWS.c[name] for name in _TIMES),
+            func.coalesce(RUN_ROWS.c.batch_rows, 1),
         )
         found = (
             select(*columns)
@@ -387,11 +394,12 @@ class RunRecords:
             name: self._store.open_text(
                 record[f"{name}_sealed"], bound_to=f"run:{record['run_id']}:{name}"
             )
-            for name in ("message", "title", "text_column")
+            for name in ("message", "title", "text_column", "input_columns")
         }
         # Runs of before there was a choice have none.
         private["text_column"] = private["text_column"] or TEXT_COLUMN
-        return Run(state=RunState(record["state"]), **clear | private)
+        names = json.loads(private.pop("input_columns") or "[]")
+        return Run(state=RunState(record["state"]), input_columns=tuple(names), **clear | private)
 
     def _record(self, run_id: str, row: RowResult) -> dict[str, Any]:
         timing = row.timing
@@ -407,6 +415,7 @@ class RunRecords:
             "input_chars": row.input_chars,
             "doubts": row.doubts,
             **{name: getattr(timing, name) for name in _TIMES},
+            "batch_rows": timing.batch_rows if timing.batch_rows > 1 else None,
         }
 
     def _result(self, record: RowMapping) -> RowResult:
@@ -420,7 +429,9 @@ class RunRecords:
             answered_at=record["answered_at"],
             input_chars=record["input_chars"],
             doubts=record["doubts"],
-            timing=RowTiming(**{name: record[name] for name in _TIMES}),
+            timing=RowTiming(
+                **{name: record[name] for name in _TIMES}, batch_rows=record["batch_rows"] or 1
+            ),
         )
 
     def _sealed_message(self, run_id: str, message: str) -> bytes | None:
@@ -432,6 +443,10 @@ class RunRecords:
     def _update(self, which: ColumnElement[bool], **values: object) -> bool:
         with self._store.write() as connection:
             return connection.execute(update(RUNS).where(which).values(**values)).rowcount > 0
+
+
+def _names_text(names: Sequence[str]) -> str:
+    return json.dumps(names) if names else ""
 
 
 def _held(run_id: str, owner: str) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 #: Raise it with every change of the tables below, and say in `database.py` how to get there.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -143,6 +143,8 @@ RUNS = Table(
     # The name its owner gave it, and the column of the table that is sent as the model's text.
     Column("title_sealed", LargeBinary),
     Column("text_column_sealed", LargeBinary),
+    # Of a model that is no summarizer: the columns that are sent, as JSON.
+    Column("input_columns_sealed", LargeBinary),
     # True while only the rows with a record in state Waiting are to be sent (a retry).
     Column("only_retried", Boolean, nullable=False, default=False),
     # Which process carries it, and until when that holds without a renewal.
@@ -174,6 +176,8 @@ RUN_ROWS = Table(
     Column("model_ms", Float),
     Column("receive_ms", Float),
     Column("overflow", Boolean, nullable=False, default=False),
+    # How many rows the request held whose times these are; empty for one.
+    Column("batch_rows", Integer),
 )
 
 #: What a reader thinks of a row: one opinion for each row, the newest.
@@ -316,6 +320,8 @@ GUARDS = Table(
     Column("armed_at", UtcTime, nullable=False),
     Column("armed_by_id", Text, nullable=False),
     Column("armed_by", Text, nullable=False),
+    # When it was first seen ready to answer: the guard counts from then on.
+    Column("ready_at", UtcTime),
     # The last inference that is known of, from here or from the platform's log.
     Column("used_at", UtcTime),
     Column("kept_until", UtcTime),

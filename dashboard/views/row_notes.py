@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from components import presenting
 from components.text import ago, count, md, moment
 from dashboard import live, runtime, session
 from dashboard.domain.row_note import RowNote, Thumb
@@ -139,7 +140,7 @@ def _state(run: Run, row_index: int, kept: RowNote | None) -> str:
         return ":small[:gray[:material/progress_activity: Saving…]]"
     if kept is None:
         return ""
-    author = "you" if kept.who == who.email else md(kept.who) or "another person"
+    author = "you" if kept.who == who.email else md(presenting.person(kept.who)) or "another person"
     return f":small[:gray[:material/check: Saved by {author}, {_when(kept.at)}]]"
 
 

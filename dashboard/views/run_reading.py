@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from components import loading
+from components import loading, presenting
 from components.badges import run_badge
 from components.frame import page_header
 from components.reading_pane import reading_pane
 from components.run_bar import RunAct, RunProgress, progress_bar
 from components.text import count, duration, md, moment, short
+from components.value_table import value_table
 from dashboard import live, runtime, session, strings
 from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX
 from dashboard.domain.run import Run, RunState
@@ -27,7 +28,7 @@ def engine_words(run: Run) -> str:
     """Say in one sentence what made the summaries."""
     if run.engine.startswith(EMBEDDED_IMAGE_PREFIX):
         return strings.EMBEDDED_ENGINE
-    return f"Made by {run.model_name}, version {run.model_version[:8]}."
+    return f"Made by {run.model_name}, version {presenting.short_id(run.model_version)}."
 
 
 def draw(run_id: str) -> None:
@@ -119,6 +120,7 @@ def _more(run: Run) -> None:
                 type="tertiary",
                 key=f"run_{key}",
                 on_click=act,
+                **(presenting.off() if key in ("export", "delete") else {}),
             )
 
 
@@ -174,6 +176,10 @@ def _rows(run: Run) -> None:
     )
     if not rows:
         st.markdown(":gray[No rows yet.]")
+        return
+    if not run.is_of_texts:
+        value_table(rows, key=f"run_values_{run.run_id}_{page}")
+        st.markdown(f":small[:gray[{md(strings.SHARED_TIMES)}]]")
         return
     shown = reading_pane(
         rows,

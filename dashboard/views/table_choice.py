@@ -18,6 +18,7 @@ from components.text import ago, count, md, plain
 from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
+from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace, labels
@@ -34,7 +35,15 @@ def draw() -> None:
     """Draw the page."""
     current = runtime.current()
     who = current.identity()
-    page_header("Summarize", "Choose where the texts come from, look at the table, then run.")
+    told = "Choose where the texts come from, look at the table, then run."
+    with page_header("Summarize", told):
+        st.button(
+            "Preflight…",
+            icon=":material/flight_takeoff:",
+            help="Walks every step from the connection to an answer, before a demo.",
+            key="summarize_preflight",
+            on_click=_preflight,
+        )
     rooms = live.read(current.catalog.workspaces(who))
     if rooms.value is None and rooms.error is not None:
         ways_back.show(rooms.error, what="your workspaces", key="summarize")
@@ -139,6 +148,8 @@ def _progress() -> None:
             rows=view.rows,
             is_cancelled=view.is_cancelled,
             on_cancel=lambda: current.fetching.cancel(who, watch_id),
+            source=view.source,
+            first_rows=view.first_rows,
         )
 
     drawn()
@@ -245,6 +256,16 @@ def _no_connection(room: Workspace) -> None:
     empty_state(f"Nothing is linked to {room.name}", told, ways, icon="link_off")
 
 
+def _preflight() -> None:
+    """Walk what is chosen here, as far as the address tells."""
+    chosen = {
+        name: st.query_params[name]
+        for name in ("workspace", "connection")
+        if name in st.query_params
+    }
+    session.go_to("preflight", **chosen)
+
+
 def _see_connections() -> None:
     session.go_to("connections")
 
@@ -284,8 +305,25 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline], linked: Sequence[Conn
         host=next((one.host or "" for one in linked if one.name == passport.connection_name), ""),
         before=before,
         zone=session.zone(),
+        is_of_texts=_takes_texts(room, pipelines),
     )
     _start(room, pipelines, passport, text_column if fit.fits else None)
+
+
+def _ready_first(room: Workspace, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
+    current = runtime.current()
+    who = current.identity()
+    here = [one for one in pipelines if one.workspace_id == room.workspace_id]
+    return sorted(here, key=lambda one: current.watch.look(who, one).state not in _READY)
+
+
+def _takes_texts(room: Workspace, pipelines: Sequence[Pipeline]) -> bool:
+    """Whether the pipeline chosen below the table begins with a summarizer, as far as is known."""
+    here = _ready_first(room, pipelines)
+    chosen = st.session_state.get("summarize_pipeline")
+    pipeline = next((one for one in here if one == chosen), here[0] if here else None)
+    version = deploying.model_version_of(pipeline) if pipeline is not None else None
+    return version is None or version.is_summarizer
 
 
 def _start(
@@ -293,19 +331,17 @@ def _start(
 ) -> None:
     current = runtime.current()
     who = current.identity()
-    here = [one for one in pipelines if one.workspace_id == room.workspace_id]
+    here = _ready_first(room, pipelines)
     if not here:
         st.markdown("This workspace has no pipeline yet. Make one on the page Pipelines.")
         st.button("Go to pipelines", key="summarize_pipelines", on_click=_see_pipelines)
         return
-    views = {one.pipeline_id: current.watch.look(who, one) for one in here}
-    here.sort(key=lambda one: views[one.pipeline_id].state not in _READY)
     pipeline = here[0]
     if len(here) > 1:
         pipeline = st.selectbox(
             "Pipeline", here, format_func=lambda one: plain(one.name), key="summarize_pipeline"
         )
-    state = views[pipeline.pipeline_id].state
+    state = current.watch.look(who, pipeline).state
     version = deploying.model_version_of(pipeline)
     start = live.form_state(_START)
     if start.done is not None:
@@ -351,5 +387,12 @@ def _start(
     )
     if start.error is not None:
         field_error(start.error.message, start.error.hint)
-    if version is not None and version.is_embedded:
+    if version is not None:
+        _about(version)
+
+
+def _about(version: ModelVersion) -> None:
+    if not version.is_summarizer:
+        st.markdown(f":small[:gray[:material/info: {md(strings.COLUMNS_SENT)}]]")
+    if version.is_embedded:
         st.markdown(f":small[:gray[:material/info: {md(strings.EMBEDDED_ENGINE)}]]")

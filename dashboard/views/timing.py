@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from components import loading
+from components import loading, presenting
 from components.compare_header import run_label
 from components.latency_charts import latency_charts
 from components.latency_comparison import comparison_card
@@ -21,7 +21,7 @@ from components.latency_objective import (
 from components.latency_plots import OF_A_LOG
 from components.latency_spread_plots import Series
 from components.text import count, md, plain
-from dashboard import live, runtime, session
+from dashboard import live, runtime, session, strings
 from dashboard.domain.distribution import Objective
 from dashboard.domain.latency import Sample
 from dashboard.domain.log_times import LogTimes
@@ -106,7 +106,7 @@ def show_run(run: Run, listed: Sequence[Run]) -> None:
     current = runtime.current()
     st.markdown(
         f":small[:gray[{md(run.title or run.connection_name)}, {count(run.rows_total, 'row')}, "
-        f"{md(run.pipeline_name)} version {md(run.pipeline_version[:8])}, "
+        f"{md(run.pipeline_name)} version {md(presenting.short_id(run.pipeline_version))}, "
         f"{count(run.replicas, 'replica')}]]"
     )
     known = live.read(measuring.samples(current.runs, current.identity(), run))
@@ -118,6 +118,8 @@ def show_run(run: Run, listed: Sequence[Run]) -> None:
         return
     wanted = objective()
     latency_figures(known.value)
+    if not run.is_of_texts:
+        st.markdown(f":small[:gray[{md(strings.REQUEST_TIMES)}]]")
     if run.rows_total > measuring.ROWS_AT_MOST:
         st.markdown(f":small[:gray[Of the first {measuring.ROWS_AT_MOST:,} rows.]]")
     objective_fields(wanted, known.value, failed=run.rows_failed, on_change=_keep_objective)
@@ -168,8 +170,8 @@ def _set_label(name: str, runs: Sequence[Run]) -> str:
     if name == first.run_id:
         return run_label(first, session.zone())
     return (
-        f"Version {plain(first.pipeline_version[:8])} of {plain(first.pipeline_name)}, "
-        f"all {len(runs)} runs"
+        f"Version {plain(presenting.short_id(first.pipeline_version))} of "
+        f"{plain(first.pipeline_name)}, all {len(runs)} runs"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.messages import field_error
 from components.reading_pane import reading_pane
 from components.text import md, milliseconds, plain
@@ -120,7 +121,7 @@ def _engine_words(pipeline: Pipeline) -> str:
         return f"Made by the pipeline {plain(pipeline.name)}."
     if version.is_embedded:
         return strings.EMBEDDED_ENGINE
-    return f"Made by {plain(version.model_name)}, version {version.version[:8]}."
+    return f"Made by {plain(version.model_name)}, version {presenting.short_id(version.version)}."
 
 
 def _clear() -> None:

@@ -37,6 +37,7 @@ class Seen:
     path: str
     body: Any
     token: str
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,8 +58,9 @@ class ScriptedPlatform:
     def requests(self, path_end: str) -> list[Seen]:
         return [request for request in self.seen if request.path.endswith(path_end)]
 
-    def answer(self, path: str, body: Any, token: str) -> Reply:
-        self.seen.append(Seen(path, body, token))
+    def answer(self, path: str, body: Any, headers: dict[str, str]) -> Reply:
+        token = headers.get("authorization", "").removeprefix("Bearer ")
+        self.seen.append(Seen(path, body, token, headers))
         if path in self.scripts:
             script = self.scripts[path]
             return script(body) if callable(script) else script
@@ -100,8 +102,8 @@ def scripted_platform() -> Iterator[ScriptedPlatform]:
             except ValueError:
                 body = raw.decode("utf-8", "replace")
             path = self.path.split("?")[0]
-            token = self.headers.get("authorization", "").removeprefix("Bearer ")
-            status, answer = platform.answer(path, body, token)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, answer = platform.answer(path, body, headers)
             self.reply(path, status, answer)
 
         do_GET = do_POST  # noqa: N815 - the name the base class asks for

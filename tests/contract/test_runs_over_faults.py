@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from dashboard.domain.pipeline import Pipeline
 from dashboard.domain.run import RowState, Run, RunState
+from dashboard.domain.table import Passport
 from dashboard.services.runs import RunSettings
 from tests.contract.running import Desk, Platform, opened_desk, opened_platform
 from tests.support.launcher import process_tree
@@ -268,3 +271,44 @@ def test_a_proxy_that_is_in_nobodys_way_sees_each_row_once(
     assert sorted(proxy.texts()) == sorted(TEXTS)
     with pytest.raises(httpx.HTTPStatusError):
         httpx.get(f"{proxy.url}/nothing", trust_env=False).raise_for_status()
+
+
+def test_the_platform_tells_what_the_pipelines_model_is_and_reads(
+    platform: Platform, pipeline: Pipeline
+):
+    assert platform.version.framework == "hugging-face-summarization"
+    assert platform.version.is_summarizer
+    reads = platform.gateway.model_inputs(platform.who, pipeline)
+    assert [(column.name, column.type) for column in reads] == [
+        ("inputs", "string"),
+        ("return_text", "bool"),
+        ("return_tensors", "bool"),
+        ("clean_up_tokenization_spaces", "bool"),
+    ]
+
+
+def test_several_rows_in_one_request_are_answered_each_with_its_own_output(
+    sandbox: RunningSandbox, pipeline: Pipeline, tmp_path: Path
+):
+    columns = ("inputs", "return_text", "return_tensors", "clean_up_tokenization_spaces")
+    table = pa.table({"inputs": TEXTS, **{name: [name == columns[1]] * 24 for name in columns[1:]}})
+    with (
+        opened_platform(sandbox) as platform,
+        opened_desk(platform, tmp_path, settings=RunSettings(batch_rows=10)) as desk,
+    ):
+        who, room = platform.who, platform.room.workspace_id
+        draft = Passport("", "press", room, 0, (), 1, "f" * 64, datetime.now(UTC), 1.0, "Parquet")
+        run = desk.runs.submit(
+            who,
+            table_id=desk.tables.save(who, draft, table).table_id,
+            pipeline=pipeline,
+            model_version=platform.version,
+            workspace=platform.room,
+            replicas=2,
+            input_columns=columns,
+        )
+        ended = desk.ended(run)
+        rows = desk.runs.rows(who, run.run_id)
+    assert (ended.state, ended.rows_done) == (RunState.DONE, 24)
+    assert [row.outputs for row in rows] == [{"summary_text": text} for text in TEXTS]
+    assert sorted({row.timing.batch_rows for row in rows}) == [4, 10]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from dashboard.errors import (
     InferenceFailed,
+    RequestTooLarge,
     TimedOut,
     UnexpectedAnswer,
 )
@@ -16,6 +20,7 @@ from tests.contract.scripted import (
     ENGINE_ANSWER,
     GRAPHQL,
     INFER,
+    PIPELINE,
     graphql,
     infer,
 )
@@ -86,3 +91,49 @@ def test_an_inference_renews_a_refused_token(gateway, deployed, ann):
 
     deployed.scripts[INFER] = reply
     assert infer(gateway, ann).rows
+
+
+def test_values_go_out_whole_and_as_records_of_a_frame_would(gateway, deployed, ann):
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    row = {
+        "share": 0.123456789012345678,
+        "tiny": 1e-12,
+        "gap": float("nan"),
+        "at": noon,
+        "naive": noon.replace(tzinfo=None),
+        "day": noon.date(),
+        "took": timedelta(seconds=1.5),
+        "price": Decimal("3.50"),
+        "raw": b"abc",
+        "tensor": [[1.5, float("inf")], [None, 2]],
+        "nested": {"deep": noon},
+    }
+
+    async def run():
+        async with gateway.open_inference(ann, PIPELINE) as session:
+            await session.infer([row, row], timeout_s=2.0)
+
+    asyncio.run(run())
+    (request,) = deployed.requests("infer/hf-summarizer-5/hf-summarizer")
+    noon_ms = 1_795_348_800_000
+    sent = {
+        "share": 0.123456789012345678,
+        "tiny": 1e-12,
+        "gap": None,
+        "at": noon_ms,
+        "naive": noon_ms,
+        "day": noon_ms - 12 * 3_600_000,
+        "took": 1500,
+        "price": 3.5,
+        "raw": "abc",
+        "tensor": [[1.5, None], [None, 2]],
+        "nested": {"deep": noon_ms},
+    }
+    assert request.body == [sent, sent]
+    assert request.headers["content-type"] == "application/json; format=pandas-records"
+
+
+def test_a_request_that_is_too_large_is_told_from_other_refusals(gateway, deployed, ann):
+    deployed.scripts[INFER] = (413, b"<html>Request Entity Too Large</html>")
+    with pytest.raises(RequestTooLarge, match="larger than the platform takes"):
+        infer(gateway, ann)

@@ -61,6 +61,7 @@ def test_every_setting_is_read(tmp_path):
         KEY=KEY,
         INFER_TIMEOUT_S="5",
         IN_FLIGHT="4",
+        BATCH_ROWS="8",
         LOG_LEVEL="debug",
     )
     assert settings.url == "https://wallaroo.example.com"
@@ -93,6 +94,7 @@ def test_every_setting_is_read(tmp_path):
         ("FETCH_MAX_MB", "inf", "from 0.001 to"),
         ("FETCH_TIMEOUT_S", "0", "from 0.1 to"),
         ("IN_FLIGHT", "0", "1 to 256"),
+        ("BATCH_ROWS", "0", "1 to 10000"),
         ("LOG_LEVEL", "LOUD", "DEBUG"),
         ("ALLOWED_HOSTS", "10.0.0.256", "host names"),
         ("ALLOWED_HOSTS", "http://files.internal", "host names"),

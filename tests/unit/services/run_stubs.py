@@ -133,6 +133,34 @@ class StubPlatform:
 
 
 @dataclass
+class Doubler(StubPlatform):
+    """Doubles the column `x`; `refuse` says what a request of these numbers raises, if anything."""
+
+    refuse: Callable[[Sequence[int]], Exception | None] = lambda _numbers: None
+    requests: list[list[int]] = field(default_factory=list)
+    copies: int = 1
+
+    async def infer(self, rows: Sequence[Mapping[str, Any]], *, timeout_s: float) -> Answer:
+        assert timeout_s > 0
+        numbers = [row["x"] for row in rows]
+        self.on_send(" ".join(map(str, numbers)))
+        self.requests.append(numbers)
+        while self.held:
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(self.wait_s)
+        error = self.refuse(numbers)
+        if error is not None:
+            raise error
+        answers = tuple(doubled(row) for row in rows) * self.copies
+        return Answer(answers, RowTiming(wait_ms=8.0), WHEN)
+
+
+def doubled(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    echo = {f"in.{name}": value for name, value in row.items()}
+    return {"time": 1_795_355_056_259, **echo, "out.y": [2.0 * row["x"]], "anomaly.count": 0}
+
+
+@dataclass
 class Rig:
     """The services of one process on the files in `folder`."""
 
@@ -154,6 +182,20 @@ class Rig:
             model_version=MODEL,
             workspace=WORKSPACE,
             replicas=replicas,
+        )
+
+    def submit_numbers(self, rows: int, *, replicas: int = 1) -> Run:
+        """Run a table of numbers from 0 on through a model that takes columns."""
+        table = pa.table({"x": list(range(rows)), "name": [f"row {n}" for n in range(rows)]})
+        saved = self.tables.save(MEMBER, draft(), table)
+        return self.runs.submit(
+            MEMBER,
+            table_id=saved.table_id,
+            pipeline=PIPELINE,
+            model_version=MODEL,
+            workspace=WORKSPACE,
+            replicas=replicas,
+            input_columns=("x", "name"),
         )
 
     def ended(self, run_id: str) -> Run:

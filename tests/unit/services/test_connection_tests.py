@@ -558,7 +558,9 @@ def test_all_that_can_be_tested_are_and_the_outcome_counts(open_rig, listen):
     all_of_them += [rig.platform.keep(f"bad {n}", {"url": bad.origin}) for n in range(2)]
     all_of_them += [rig.platform.keep(f"{HOSTILE}{n}", {}, kind="KAFKA") for n in range(3)]
     outcome = rig.tests.check(MEMBER, all_of_them, session="window")
-    assert outcome.message == ("3 of 5 work; 2 fail; 3 are of types that cannot be tested.")
+    assert outcome.message == (
+        "3 of 5 work; 2 fail: bad 0 and bad 1; 3 are of types that cannot be tested."
+    )
     assert rig.health(all_of_them[0]) is HealthState.HEALTHY
     assert rig.health(all_of_them[3]) is HealthState.FAILING
     assert rig.health(all_of_them[5]) is HealthState.UNTESTED
@@ -581,7 +583,7 @@ def test_a_round_of_a_few_is_as_many_single_tests(open_rig, listen):
     assert rig.tests.check(MEMBER, four, session="window").message == "4 of 4 work."
     with pytest.raises(InvalidInput, match="Five tests a minute at most"):
         rig.tests.check(MEMBER, four[:2], session="window")
-    assert rig.tests.check(MEMBER, four[:1], session="window").message == "1 of 1 works."
+    assert rig.tests.check(MEMBER, four[:1], session="window").message == "c0 works."
 
 
 def test_the_fourth_round_of_many_within_a_minute_is_refused(open_rig, listen):
@@ -602,6 +604,22 @@ def test_a_connection_that_vanished_is_told_and_does_not_stop_the_others(open_ri
     assert rig.tests.check(MEMBER, kept, session="window").message == (
         "2 of 2 work. 1 could not be tested: c1 was replaced or deleted meanwhile."
     )
+
+
+@pytest.mark.parametrize(
+    ("works", "fails", "told"),
+    [
+        (0, 1, "bad 0 does not work: 127.0.0.1 has nothing at this link (404)."),
+        (1, 1, "1 of 2 works; 1 fails: bad 0."),
+        (0, 5, "0 of 5 work; 5 fail: bad 0, bad 1, bad 2 and 2 more."),
+    ],
+)
+def test_the_first_that_fail_are_named(open_rig, listen, works, fails, told):
+    rig = open_rig(clock=Ticks(step_s=0.3))
+    good, bad = listen(FOUND), listen(sources.answer(b"", status="404 Not Found"))
+    kept = [rig.platform.keep(f"good {n}", {"url": good.origin}) for n in range(works)]
+    kept += [rig.platform.keep(f"bad {n}", {"url": bad.origin}) for n in range(fails)]
+    assert rig.tests.check(MEMBER, kept, session="window").message == told
 
 
 def test_no_more_than_two_are_tested_at_a_time_and_the_progress_is_told(open_rig, listen):
@@ -651,7 +669,7 @@ def test_check_all_stops_after_the_tests_under_way(open_rig, listen):
         rig.tests.cancel_check(STRANGER)
         rig.tests.cancel_check(MEMBER)
         go_on.set()
-        assert outcome.result(10).message == "Stopped after 1 of 9: 1 of 1 works."
+        assert outcome.result(10).message == "Stopped after 1 of 9. c0 works."
     assert len(source.requests) == 1
 
 

@@ -33,7 +33,14 @@ from dashboard.vault import Vault
 from tests.unit.store.test_run_records import DONE, OURS, RUN
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
-NEWER_COLUMNS = [("runs", "title_sealed"), ("runs", "text_column_sealed"), ("run_rows", "doubts")]
+NEWER_COLUMNS = [
+    ("runs", "title_sealed"),
+    ("runs", "text_column_sealed"),
+    ("runs", "input_columns_sealed"),
+    ("run_rows", "doubts"),
+    ("run_rows", "batch_rows"),
+]
+BATCHED = replace(DONE.timing, batch_rows=32)
 VERSION_1 = [FACTS, FETCHED_TABLES, TABLE_BLOCKS, RUNS, RUN_ROWS]
 
 
@@ -76,20 +83,20 @@ def test_a_store_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(
     store = open_store(database_url, data_dir=tmp_path, vault=vault)
     with store.read() as connection:
         version = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == "schema_version"))
-        assert version == str(SCHEMA_VERSION).encode() == b"2"
+        assert version == str(SCHEMA_VERSION).encode() == b"3"
         assert connection.scalar(select(FETCHED_TABLES.c.table_id)) == "t1"
     ActivityRecords(store).insert(Activity(NOW, "u", "", Act.CREATED))
     CheckRecords(store).keep(Check("c1", CheckKind.TEST, NOW, passed=True))
     TableRecords(store).insert(Passport("t2", "c", 7, 4, (), 1, "f", NOW, 1.0, "CSV"), [])
     records = RunRecords(store)
-    run = replace(RUN, table_id="t2", title="Mine", text_column="body")
+    run = replace(RUN, table_id="t2", title="Mine", text_column="body", input_columns=("a", "b"))
     records.insert(run, OURS)
-    records.journal({"r1": [replace(DONE, doubts=3)]}, OURS)
+    records.journal({"r1": [replace(DONE, doubts=3, timing=BATCHED)]}, OURS)
     store.close()
 
     store = open_store(database_url, data_dir=tmp_path, vault=vault)
     assert RunRecords(store).run("r1") == replace(run, rows_done=1)
-    assert RunRecords(store).rows("r1", 0, 4)[1].doubts == 3
+    assert RunRecords(store).rows("r1", 0, 4)[1] == replace(DONE, doubts=3, timing=BATCHED)
     assert ActivityRecords(store).page(ActivityFilter(), offset=0, limit=9)[1] == 1
     assert len(CheckRecords(store).of("c1")) == 1
     store.close()

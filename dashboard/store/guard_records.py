@@ -1,0 +1,145 @@
+"""What the database keeps of the idle guard: one record for each pipeline that it watches.
+
+Several dashboards may share a database: each change names the version it is about, and only one of
+them finds the record when it drops it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import and_, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dashboard.domain.idle import Guard
+from dashboard.domain.run import RunState
+from dashboard.store.schema import GUARDS, RUNS
+from dashboard.store.texts import storable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement, RowMapping
+
+    from dashboard.store.database import Store
+
+_LONGEST_VERSION: Final = 64
+_LONGEST_NAME: Final = 500
+_UNDER_WAY: Final = [state.value for state in RunState if not state.is_over]
+
+
+class GuardRecords:
+    """Reads and writes guards. Checks nobody's access."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> tuple[Guard, ...]:
+        """Return every guard, by the pipeline's id."""
+        with self._store.read() as connection:
+            found = connection.execute(select(GUARDS).order_by(GUARDS.c.pipeline_id))
+            return tuple(_guard(record) for record in found.mappings())
+
+    def one(self, pipeline_id: int) -> Guard | None:
+        """Return the guard of a pipeline, or None if there is none."""
+        with self._store.read() as connection:
+            found = connection.execute(select(GUARDS).where(GUARDS.c.pipeline_id == pipeline_id))
+            record = found.mappings().one_or_none()
+        return None if record is None else _guard(record)
+
+    def put(self, guard: Guard) -> None:
+        """Keep a guard in the place of the one that the pipeline had."""
+        try:
+            self._put(guard)
+        except IntegrityError:
+            # Another process wrote the first one at the same moment: it is there to update now.
+            self._put(guard)
+
+    def set_minutes(self, pipeline_id: int, minutes: int | None) -> bool:
+        """Change after how many minutes it stops. False if there is no such guard."""
+        return self._update(pipeline_id, minutes=minutes)
+
+    def keep_until(self, pipeline_id: int, until: datetime | None) -> bool:
+        """Put the stop off until a time. False if there is no such guard."""
+        return self._update(pipeline_id, kept_until=until)
+
+    def claim_stop(self, guard: Guard, *, now: datetime, until: datetime) -> bool:
+        """Reserve the stop of a pipeline for this process until `until`.
+
+        False if another one has reserved it, put it off or forgotten it meanwhile. A process that
+        dies after it leaves a guard that goes on at `until`.
+        """
+        change = (
+            update(GUARDS)
+            .where(
+                GUARDS.c.pipeline_id == guard.pipeline_id,
+                GUARDS.c.version == storable(guard.version, most=_LONGEST_VERSION),
+                GUARDS.c.minutes == guard.minutes,
+                or_(GUARDS.c.kept_until.is_(None), GUARDS.c.kept_until <= now),
+            )
+            .values(kept_until=until)
+        )
+        with self._store.write() as connection:
+            return connection.execute(change).rowcount > 0
+
+    def note_seen(self, guard: Guard) -> None:
+        """Keep when it was ready and used last; an older use never replaces a newer one."""
+        changes: list[tuple[Column[Any], datetime, ColumnElement[bool]]] = []
+        if guard.ready_at is not None:
+            changes.append((GUARDS.c.ready_at, guard.ready_at, GUARDS.c.ready_at.is_(None)))
+        if guard.used_at is not None:
+            is_newer = or_(GUARDS.c.used_at.is_(None), GUARDS.c.used_at < guard.used_at)
+            changes.append((GUARDS.c.used_at, guard.used_at, is_newer))
+        same = and_(
+            GUARDS.c.pipeline_id == guard.pipeline_id,
+            GUARDS.c.version == storable(guard.version, most=_LONGEST_VERSION),
+        )
+        with self._store.write() as connection:
+            for column, at, is_news in changes:
+                connection.execute(update(GUARDS).where(same, is_news).values({column.name: at}))
+
+    def drop(self, pipeline_id: int, version: str = "") -> bool:
+        """Forget a guard, if it is still of that version. False if another process has."""
+        which = [GUARDS.c.pipeline_id == pipeline_id]
+        if version:
+            which.append(GUARDS.c.version == storable(version, most=_LONGEST_VERSION))
+        with self._store.write() as connection:
+            return connection.execute(delete(GUARDS).where(*which)).rowcount > 0
+
+    def has_run_under_way(self, workspace_id: int, pipeline_name: str) -> bool:
+        """Whether a run of the pipeline is queued, running, or paused to go on later.
+
+        Of any dashboard that shares the database.
+        """
+        found = exists().where(
+            RUNS.c.workspace_id == workspace_id,
+            RUNS.c.pipeline_name == pipeline_name,
+            RUNS.c.state.in_(_UNDER_WAY),
+        )
+        with self._store.read() as connection:
+            return bool(connection.scalar(select(found)))
+
+    def _put(self, guard: Guard) -> None:
+        values = _record(guard)
+        same = GUARDS.c.pipeline_id == guard.pipeline_id
+        with self._store.write() as connection:
+            if connection.execute(update(GUARDS).where(same).values(**values)).rowcount == 0:
+                connection.execute(insert(GUARDS), values)
+
+    def _update(self, pipeline_id: int, **values: object) -> bool:
+        change = update(GUARDS).where(GUARDS.c.pipeline_id == pipeline_id).values(**values)
+        with self._store.write() as connection:
+            return connection.execute(change).rowcount > 0
+
+
+def _record(guard: Guard) -> dict[str, Any]:
+    names = ("pipeline_name", "workspace_name", "armed_by_id", "armed_by")
+    return {
+        **asdict(guard),
+        **{name: storable(getattr(guard, name), most=_LONGEST_NAME) for name in names},
+        "version": storable(guard.version, most=_LONGEST_VERSION),
+    }
+
+
+def _guard(record: RowMapping) -> Guard:
+    return Guard(**{name: record[name] for name in Guard.__dataclass_fields__})
