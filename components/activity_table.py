@@ -9,6 +9,7 @@ from math import ceil
 import pandas as pd
 import streamlit as st
 
+from components import presenting
 from components.badges import ACTIVITY_LOOKS, cell
 from components.text import ago, count, moment, short
 from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult, sentence
@@ -105,7 +106,7 @@ def activity_table(
     frame = pd.DataFrame(
         {
             "When": [when(entry.at, now=now, zone=zone) for entry in entries],
-            "What happened": [_cell(sentence(entry)) for entry in entries],
+            "What happened": [_cell(presenting.words(sentence(entry))) for entry in entries],
             "Connection": [_cell(entry.connection_name) for entry in entries],
             "Result": [[_RESULTS[entry.result]] for entry in entries],
             "By": [by(entry, me=me) for entry in entries],
@@ -139,7 +140,7 @@ def when(at: datetime, *, now: datetime, zone: tzinfo) -> str:
 
 def by(entry: Activity, *, me: str) -> str:
     """Return who did it; `me` is the reader's own id."""
-    return "you" if entry.who_id == me else _cell(entry.who) or "another person"
+    return "you" if entry.who_id == me else _cell(presenting.person(entry.who)) or "another person"
 
 
 def _grid(frame: pd.DataFrame) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components import presenting
 from components.text import md
 
 
 def code_section(use: str, create: str | None, *, trouble: str = "") -> None:
     """Draw the snippets; `create` is None while it is not known, or when `trouble` says why."""
+    if presenting.is_on():
+        st.markdown(":gray[Code is not shown in presenter mode.]")
+        return
     st.markdown("**Use it in a script.** The code looks it up by its name.")
     st.code(use, language="python", wrap_lines=True)
     st.markdown(

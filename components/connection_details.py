@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
+from components import presenting
 from components.text import count, md, short, told_when
 from dashboard.domain.connection import DetailPart
 from dashboard.domain.detail_tree import Leaf
@@ -111,7 +112,8 @@ def set_words(
         Whether it takes part in a test or fetch; of anything else nobody knows that it works.
     """
     if part.value is not None:
-        return md(part.value)
+        # Whatever may be told of an address may not be told to an audience.
+        return md(presenting.host(part.value))
     if not part.is_set:
         return "**not set**"
     if set_at is None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
+from components import presenting
 from components.connection_drawer import DrawerAct, DrawerIntent, OnAct
 from components.text import count, md, plain, told_when
 from dashboard.domain.check import Check
@@ -55,11 +56,13 @@ def links_choice(
         names = ", ".join(md(name) for name in others)
         st.markdown(f":small[:gray[Also linked to {names}, which you are not in.]]")
     told = _told(workspaces, now_linked, wanted)
+    takes_away = not set(now_linked) <= set(wanted)
     if told:
         st.markdown(f":small[{told}]")
         st.button(
             "Save links",
-            disabled=is_busy,
+            # What takes a link away from others is no click for a stage.
+            **(presenting.off(disabled=is_busy) if takes_away else {"disabled": is_busy}),
             key="drawer_save_links",
             # Read where it is kept: a click can come together with the choice before it.
             on_click=lambda: on_act(
@@ -92,7 +95,11 @@ def use_lines(
         fetched += "" if last_use.passed else ", which failed"
     ran = "never" if last_run_at is None else told_when(last_run_at, now=now, zone=zone)
     if last_run is not None:
-        who = "you" if last_run.owner_id == reader_id else md(last_run.owner_email) or "somebody"
+        who = (
+            "you"
+            if last_run.owner_id == reader_id
+            else md(presenting.person(last_run.owner_email)) or "somebody"
+        )
         ran += (
             f" by {who}, {count(last_run.rows_total, 'row')} through {md(last_run.pipeline_name)}"
         )

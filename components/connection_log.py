@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
+from components import presenting
 from components.text import md, short, told_when
 from dashboard.domain.activity import Act, Activity, ActResult
 
@@ -51,7 +52,7 @@ def acts_list(
             line = f"{_RESULT_MARKS[entry.result]} :gray[{when}, {_person(entry, reader_id)}:] "
             line += act_words(entry) + _RESULT_WORDS[entry.result]
             if entry.note:
-                line += f"  \n:small[:gray[{md(short(entry.note, 300))}]]"
+                line += f"  \n:small[:gray[{md(short(presenting.words(entry.note), 300))}]]"
             st.markdown(line)
     left = total - len(entries)
     if left > 0:
@@ -83,4 +84,4 @@ def act_words(entry: Activity) -> str:
 def _person(entry: Activity, reader_id: str) -> str:
     if entry.who_id == reader_id:
         return "you"
-    return md(short(entry.who, _LONGEST)) or "somebody"
+    return md(short(presenting.person(entry.who), _LONGEST)) or "somebody"

@@ -9,6 +9,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from components import presenting
 from components.badges import HEALTH_LOOKS, cell
 from components.health_words import short_cause
 from components.tables import Rows, name_column, ticked_table
@@ -84,7 +85,7 @@ def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
         "Health": [[_HEALTH_WORDS[row.health.state]] for row in rows],
         "Proof": [proof(row.health, now=now, zone=zone) for row in rows],
         "Type": [plain(row.connection.type) for row in rows],
-        "Host": [plain(row.connection.host or "") for row in rows],
+        "Host": [plain(presenting.host(row.connection.host or "")) for row in rows],
         "Used by": [
             [plain(name) for name in row.connection.workspace_names] or ["not linked"]
             for row in rows

@@ -2,152 +2,303 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Final
 
 import streamlit as st
 
-from components.messages import field_error
-from components.text import count, duration, md, memory, plain
+from components.deploy_fields import FIELD_NAMES, Fields, KeyOf, more_fields, size_fields
+from components.idle_guard import told_minutes
+from components.text import count, md, memory, plain
 from dashboard import strings
-from dashboard.domain.deployment_settings import MEMORY_RULE, DeploymentSettings
+from dashboard.domain.deployment_settings import (
+    DeploymentSettings,
+    engine_config,
+    needs_sidekick,
+)
 from dashboard.domain.model import ModelVersion
+from dashboard.domain.pipeline import PipelineState
+from dashboard.domain.settings_words import differences, problems
+from dashboard.errors import DashboardError
+from dashboard.masking import MASK
 
-_SIZES = {
+LAST: Final = "As last time"
+_SIZES: Final = {
     "Workshop": DeploymentSettings(),
     "Small": DeploymentSettings(sidekick_cpus=0.5, sidekick_memory="1Gi"),
     "Large": DeploymentSettings(
         engine_cpus=1.0, engine_memory="2Gi", sidekick_cpus=2.0, sidekick_memory="8Gi"
     ),
 }
+_IDLE_MINUTES: Final = (None, 15, 30, 60, 120, 240)
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What was asked for."""
+    """What was asked for. `idle_minutes` is None for a guard that is off."""
 
     model_version: ModelVersion
     settings: DeploymentSettings
+    idle_minutes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeployFacts:
+    """What is known before somebody deploys.
+
+    Parameters
+    ----------
+    versions
+        Model versions to choose from, the pipeline's own first; at least one.
+    last
+        The settings of this person's last deploy; None without one.
+    idle_minutes
+        What the idle guard's field begins with.
+    state
+        What the deployment does now; None while that is not known.
+    running, running_version
+        What runs was asked for with these settings and this model version, if that is known.
+    usual
+        How long a start usually takes, as a sentence; empty if that is not known.
+    is_starting
+        Whether a start is under way, so that another one would be refused.
+    error
+        Why the last attempt was refused.
+    """
+
+    versions: Sequence[ModelVersion]
+    last: DeploymentSettings | None
+    idle_minutes: int | None
+    state: PipelineState | None
+    running: DeploymentSettings | None
+    running_version: str
+    usual: str
+    is_sandbox: bool
+    is_starting: bool
+    is_busy: bool
+    error: DashboardError | None
 
 
 def deploy_form(
-    versions: Sequence[ModelVersion],
+    facts: DeployFacts,
     *,
-    usual_start_s: float | None,
-    is_busy: bool,
-    key: str,
+    key_of: KeyOf,
+    code_of: Callable[[ModelVersion, DeploymentSettings], str],
     on_deploy: Callable[[DeployRequest], None],
+    on_cancel: Callable[[], None],
 ) -> None:
     """Draw the form.
 
     Parameters
     ----------
-    versions
-        Model versions to choose from, newest first; at least one.
-    usual_start_s
-        How long earlier starts took, in s; None when none was seen.
+    key_of
+        Gives the key of a field's widget.
+    code_of
+        Gives the same as code for the SDK.
     on_deploy
-        Called with the request when Deploy was pressed.
+        Called with the request when Deploy was pressed and nothing is wrong.
     """
     takes = st.container()
-    size = st.segmented_control(
-        "Size", list(_SIZES), default="Workshop", required=True, key=f"{key}_size"
-    )
-    preset = _SIZES[size or "Workshop"]
-    # The fields' keys hold the preset: choosing another one fills them anew.
-    fields = f"{key}_{size}"
-    _draw_fields(preset, key=fields)
-    settings = _typed(preset, key=fields)
-    version = versions[0]
-    if len(versions) > 1:
-        version = st.selectbox(
-            "Model version",
-            versions,
-            format_func=lambda one: f"{plain(one.model_name)}, version {one.version[:8]}",
-            key=f"{key}_version",
-        )
-    wrong = [
-        size
-        for size in (settings.engine_memory, settings.sidekick_memory)
-        if MEMORY_RULE.fullmatch(size.strip()) is None
-    ]
+    size = _size(facts, key_of)
+    version = _version(facts, key_of)
+    fields = _fields(facts, key_of, size, version)
+    settings, rows = fields.typed(is_sent=False)
+    wrong = problems(settings)
+    size_fields(fields, wrong, idle=partial(_idle_field, facts, key_of))
+    with st.expander(
+        "More: autoscaling, GPU, architecture, label, environment", key=key_of("more")
+    ):
+        more_fields(fields, wrong, rows=rows, on_add=partial(_add_row, fields))
+    with st.expander("What will be sent, as JSON and as code", key=key_of("sent")):
+        _sent(version, settings, wrong, code_of)
     with takes:
-        total = (
-            ""
-            if wrong
-            else f" It takes **{settings.total_cpus:g} CPU and "
-            f"{memory(settings.total_memory_bytes)}** until you undeploy it."
+        st.markdown(_takes(settings, wrong, guarded=_idle(facts, key_of) is not None))
+    with st.container(gap="xxsmall"):
+        if version.is_embedded:
+            _small("info", md(strings.EMBEDDED_ENGINE))
+        if not wrong:
+            _small("info", f"{_changes(facts, settings, version)} {md(facts.usual)}".strip())
+    if facts.error is not None:
+        error = facts.error
+        told = f"{md(error.title)}. {md(error.message)} {md(error.hint)}"
+        st.markdown(f":red[:material/error: {told.strip()}]")
+    _buttons(facts, wrong, partial(_ask, facts, key_of, on_deploy), on_cancel)
+
+
+def _size(facts: DeployFacts, key_of: KeyOf) -> str:
+    sizes = [*_SIZES, LAST] if facts.last is not None else list(_SIZES)
+    chosen = st.segmented_control(
+        "Size",
+        sizes,
+        default="Workshop",
+        required=True,
+        help="Fills in the fields below. Each of them can be changed.",
+        key=key_of("size"),
+    )
+    return chosen or "Workshop"
+
+
+def _version(facts: DeployFacts, key_of: KeyOf) -> ModelVersion:
+    if len(facts.versions) > 1:
+        by_id = {one.version: one for one in facts.versions}
+        st.selectbox(
+            "Model version",
+            list(by_id),
+            format_func=lambda one: f"{plain(by_id[one].model_name)}, version {one[:8]}",
+            key=key_of("version"),
         )
-        st.markdown(f"Starts the model so that it can answer.{total}")
-    if version.is_embedded:
-        st.markdown(f":small[:gray[:material/info: {md(strings.EMBEDDED_ENGINE)}]]")
-    usual = f" Usually ready in {duration(usual_start_s)}." if usual_start_s else ""
-    st.markdown(
-        f":small[:gray[:material/info: Nothing is deployed until you press Deploy.{usual}]]"
-    )
-    st.button(
-        "Deploy",
-        type="primary",
-        disabled=is_busy or bool(wrong),
-        key=f"{key}_submit",
-        # Read where they are kept: a click can come together with the change before it.
-        on_click=lambda: on_deploy(
-            DeployRequest(
-                st.session_state.get(f"{key}_version", version), _typed(preset, key=fields)
-            )
-        ),
-    )
+    return _chosen_version(facts, key_of)
 
 
-def _typed(preset: DeploymentSettings, *, key: str) -> DeploymentSettings:
-    """Return what the fields hold, or the preset where they are not drawn yet."""
+def _chosen_version(facts: DeployFacts, key_of: KeyOf) -> ModelVersion:
+    chosen = st.session_state.get(key_of("version"))
+    return next((one for one in facts.versions if one.version == chosen), facts.versions[0])
 
-    def typed(field: str) -> Any:  # noqa: ANN401 - a number or a text, as the field gives it
-        return st.session_state.get(f"{key}_{field}", getattr(preset, field))
 
-    return DeploymentSettings(
-        engine_cpus=float(typed("engine_cpus")),
-        engine_memory=str(typed("engine_memory")).strip(),
-        sidekick_cpus=float(typed("sidekick_cpus")),
-        sidekick_memory=str(typed("sidekick_memory")).strip(),
-        replicas=int(typed("replicas")),
+def _fields(facts: DeployFacts, key_of: KeyOf, size: str, version: ModelVersion) -> Fields:
+    is_last = size == LAST and facts.last is not None
+    begin = facts.last if is_last and facts.last is not None else _SIZES.get(size, _SIZES["Small"])
+    # The keys hold what the fields were filled from: another size fills them anew.
+    filled, more = size.replace(" ", "_").lower(), "last" if is_last else "new"
+    return Fields(
+        begin,
+        key_of_size=lambda name: key_of(f"{filled}_{name}"),
+        key_of_more=lambda name: key_of(f"{more}_{name}"),
+        has_sidekick=needs_sidekick(version.framework),
+        is_sandbox=facts.is_sandbox,
     )
 
 
-def _draw_fields(preset: DeploymentSettings, *, key: str) -> None:
-    engine, sidekick = st.columns(2)
-    with engine:
-        st.markdown("**Engine** :gray[takes the requests]")
-        _size_fields("engine", preset.engine_cpus, preset.engine_memory, key=key)
-        st.number_input(
-            "Replicas",
-            min_value=1,
-            max_value=16,
-            value=preset.replicas,
-            help=strings.REPLICA,
-            key=f"{key}_replicas",
+def _add_row(fields: Fields) -> None:
+    key = fields.key("rows")
+    st.session_state[key] = int(st.session_state.get(key, 0)) + 1
+
+
+def _idle_field(facts: DeployFacts, key_of: KeyOf) -> None:
+    offered = sorted({*_IDLE_MINUTES, facts.idle_minutes}, key=lambda one: one or 0)
+    st.selectbox(
+        "Stop when unused for",
+        offered,
+        index=offered.index(facts.idle_minutes),
+        format_func=lambda one: "Off" if one is None else told_minutes(one),
+        help="Undeploys it after that time without a request, never while one is in flight.",
+        key=key_of("idle"),
+    )
+
+
+def _idle(facts: DeployFacts, key_of: KeyOf) -> int | None:
+    chosen: int | None = st.session_state.get(key_of("idle"), facts.idle_minutes)
+    return chosen
+
+
+def _ask(facts: DeployFacts, key_of: KeyOf, on_deploy: Callable[[DeployRequest], None]) -> None:
+    """Read where it is kept: a click can come together with the change before it."""
+    size = st.session_state.get(key_of("size")) or "Workshop"
+    version = _chosen_version(facts, key_of)
+    settings, _ = _fields(facts, key_of, size, version).typed(is_sent=True)
+    if not problems(settings):
+        on_deploy(DeployRequest(version, settings, _idle(facts, key_of)))
+
+
+def _takes(settings: DeploymentSettings, wrong: Mapping[str, str], *, guarded: bool) -> str:
+    begin = "Starts the model so that it can answer."
+    if wrong:
+        return begin
+    until = "you undeploy it or the idle guard does" if guarded else "you undeploy it"
+    return f"{begin} It takes **{_total(settings)}** until {until}."
+
+
+def _total(settings: DeploymentSettings) -> str:
+    least, most = settings.fewest_replicas, settings.most_replicas
+    cpus, size = settings.replica_cpus, settings.replica_memory_bytes
+    gpus = settings.engine_gpus + settings.sidekick_gpus
+    if settings.autoscaling is None or least == most:
+        told = f"{most * cpus:g} CPU and {memory(most * size)}"
+        return f"{told} with {count(most * gpus, 'GPU')}" if gpus else told
+    told = f"{least * cpus:g} to {most * cpus:g} CPU and {_gib(least * size)} to"
+    told = f"{told} {memory(most * size)}"
+    return f"{told} with {least * gpus} to {count(most * gpus, 'GPU')}" if gpus else told
+
+
+def _gib(size_bytes: int) -> str:
+    return memory(size_bytes).removesuffix(" GiB")
+
+
+def _sent(
+    version: ModelVersion,
+    settings: DeploymentSettings,
+    wrong: Mapping[str, str],
+    code_of: Callable[[ModelVersion, DeploymentSettings], str],
+) -> None:
+    if wrong:
+        st.markdown(":gray[Shown as soon as every field is right.]")
+        return
+    as_json, as_code = st.tabs(["As JSON", "As code"])
+    with as_json:
+        image = f"{version.model_name}-{version.version_id}"
+        told = engine_config(settings, image, value_of=lambda _variable: MASK)
+        st.code(json.dumps(told, indent=2, ensure_ascii=False), language="json", height=260)
+    with as_code:
+        st.code(code_of(version, settings), language="python", height=260)
+    if settings.environment:
+        _small("lock", "Values of the environment are sent, and shown nowhere.")
+
+
+def _changes(facts: DeployFacts, settings: DeploymentSettings, version: ModelVersion) -> str:
+    """Say what is different from what is deployed."""
+    if facts.state is None:
+        return ""
+    if facts.state in (PipelineState.NOT_DEPLOYED, PipelineState.STOPPING):
+        return "Nothing is deployed now."
+    if facts.running is None:
+        return "It takes the place of what is deployed now."
+    changes = [md(one) for one in differences(facts.running, settings)]
+    if facts.running_version and facts.running_version != version.version:
+        before = facts.running_version[:8]
+        changes.insert(0, f"model version {md(version.version[:8])} instead of {md(before)}")
+    if not changes:
+        runs = facts.state is PipelineState.RUNNING
+        return (
+            "It runs with exactly this already: nothing will change."
+            if runs
+            else ("The same as is deployed now: it is started anew.")
         )
-    with sidekick:
-        st.markdown("**Sidekick** :gray[the model's own helper process]", help=strings.SIDEKICK)
-        _size_fields("sidekick", preset.sidekick_cpus, preset.sidekick_memory, key=key)
+    serves = facts.state in (PipelineState.RUNNING, PipelineState.DEGRADED)
+    meanwhile = " What runs answers until then." if serves else ""
+    return f"**What will change:** {'; '.join(changes)}.{meanwhile}"
 
 
-def _size_fields(part: str, cpus: float, size: str, *, key: str) -> None:
-    left, right = st.columns(2)
-    left.number_input(
-        "CPUs", min_value=0.05, max_value=64.0, value=cpus, step=0.25, key=f"{key}_{part}_cpus"
-    )
-    typed = right.text_input("Memory", value=size, key=f"{key}_{part}_memory") or ""
-    if MEMORY_RULE.fullmatch(typed.strip()) is None:
-        field_error("A whole number with Mi or Gi.", "For example 512Mi or 4Gi.")
+def _buttons(
+    facts: DeployFacts,
+    wrong: Mapping[str, str],
+    ask: Callable[[], None],
+    on_cancel: Callable[[], None],
+) -> None:
+    reason = _reason(facts, wrong)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Deploy", type="primary", disabled=bool(reason), key="deploy_submit", on_click=ask
+        )
+        st.button("Cancel", type="tertiary", key="deploy_cancel", on_click=on_cancel)
+        if reason:
+            st.markdown(f":small[:gray[{reason}]]", width="stretch")
 
 
-def frees(settings: DeploymentSettings | None) -> str:
-    """What undeploying frees, in words."""
-    if settings is None:
-        return "Frees its CPU and memory."
-    return (
-        f"Frees {settings.total_cpus:g} CPU and {memory(settings.total_memory_bytes)} "
-        f"({count(settings.replicas, 'replica')})."
-    )
+def _reason(facts: DeployFacts, wrong: Mapping[str, str]) -> str:
+    """Say why Deploy is off; empty where it is on."""
+    if facts.is_busy:
+        return ":material/progress_activity: It is being sent."
+    if wrong:
+        names = dict.fromkeys(FIELD_NAMES.get(field, "the environment") for field in wrong)
+        return f"Correct first: {', '.join(names)}."
+    if facts.is_starting:
+        return "It is starting already. Wait until it runs, or cancel that start first."
+    return ""
+
+
+def _small(icon: str, text: str) -> None:
+    if text:
+        st.markdown(f":small[:gray[:material/{icon}: {text}]]")

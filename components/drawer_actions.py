@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components import presenting
 from components.connection_drawer import DrawerAct, DrawerIntent, OnAct
 
 
@@ -42,7 +43,7 @@ def drawer_actions(
             st.button(
                 label,
                 type="tertiary" if act is DrawerAct.DELETE else "secondary",
-                disabled=is_busy and act in (DrawerAct.EDIT, DrawerAct.DELETE),
+                **presenting.off(disabled=is_busy and act in (DrawerAct.EDIT, DrawerAct.DELETE)),
                 key=f"drawer_{act.value}",
                 on_click=on_act,
                 args=(DrawerIntent(act),),

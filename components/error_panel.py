@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import streamlit as st
 
+from components import presenting
 from components.text import ago, md
 from dashboard.errors import DashboardError, UnexpectedAnswer
 
@@ -39,11 +40,13 @@ def error_panel(
     """
     with st.container(border=True, key=f"{key}_error"):
         st.markdown(f"#### :red[:material/cloud_off:] {md(error.title)}")
-        st.markdown(f"We cannot show {md(what)}. {md(error.message)}")
+        st.markdown(f"We cannot show {md(what)}. {md(presenting.words(error.message))}")
         if error.hint:
-            st.markdown(md(error.hint))
+            st.markdown(md(presenting.words(error.hint)))
         with st.container(horizontal=True):
             _ways(key=key, can_start=can_start, on_way_back=on_way_back)
+        if presenting.is_on():
+            return
         with st.expander("For the person who looks after this", type="compact"):
             st.markdown(f"Kind: {md(type(error).__name__)}")
             if isinstance(error, UnexpectedAnswer):
@@ -64,8 +67,8 @@ def stale_notice(
         st.container(horizontal=True, vertical_alignment="center"),
     ):
         st.markdown(
-            f"**:red[:material/cloud_off:] {md(error.title)}.** {md(error.message)} "
-            f"{md(error.hint)} :gray[Shown is {shown}.]",
+            f"**:red[:material/cloud_off:] {md(error.title)}.** "
+            f"{md(presenting.words(f'{error.message} {error.hint}'))} :gray[Shown is {shown}.]",
             width="stretch",
         )
         _ways(key="stale", can_start=can_start, on_way_back=on_way_back)

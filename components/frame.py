@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from components import presenting
+
 _ASSETS = Path(__file__).resolve().parent / "assets"
 MARK = _ASSETS / "mark.svg"
 
@@ -37,10 +39,18 @@ border-radius:.375rem}
 """
 
 
+#: Everything is in rem and grows with it; the rail needs the room then.
+_LARGE_CSS = """
+html{font-size:19px!important}
+[data-testid="stSidebar"][aria-expanded="true"]{min-width:min(290px,100vw)!important}
+"""
+
+
 def frame_css(theme: str) -> None:
     """Add the product's style. Dialogs live outside the app's root, so they are told the theme."""
     scheme = "dark" if theme == "dark" else "light"
-    st.html(f"<style>{_CSS}[data-testid=stDialog]{{color-scheme:{scheme}}}</style>")
+    large = _LARGE_CSS if presenting.is_on() else ""
+    st.html(f"<style>{_CSS}{large}[data-testid=stDialog]{{color-scheme:{scheme}}}</style>")
 
 
 def mark() -> None:

@@ -6,14 +6,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from components import idle_guard, presenting
 from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
 from components.text import count, duration, md, moment, plain, short
 from dashboard.domain.check import Health, HealthState
 from dashboard.domain.connection import Connection
+from dashboard.domain.idle import GuardView
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import Run
 
@@ -22,11 +25,19 @@ Running = tuple[Pipeline, PipelineState, float]
 
 @dataclass(frozen=True, slots=True)
 class HomeIntent:
-    """What was asked for: a page with its query, or to undeploy a pipeline."""
+    """What was asked for: a page with its query, or something with a pipeline (its id).
+
+    Parameters
+    ----------
+    undeploy_mine
+        Whether everything that the reader started is meant.
+    """
 
     page: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     undeploy: int | None = None
+    keep: int | None = None
+    undeploy_mine: bool = False
 
 
 Ask = Callable[[HomeIntent], None]
@@ -39,7 +50,7 @@ def place_line(*, is_sandbox: bool, zone: tzinfo) -> str:
     return f"{place}, {now:%A} {now.day} {now:%B}, {now:%H:%M}"
 
 
-def cards_row(
+def cards_row(  # noqa: PLR0913 - what the three cards show, by keyword
     *,
     connections: Sequence[Connection],
     health: Mapping[str, Health],
@@ -47,6 +58,8 @@ def cards_row(
     running: Sequence[Running],
     last_run: Run | None,
     on_ask: Ask,
+    guards: Mapping[int, GuardView | None] | None = None,
+    mine: int = 0,
 ) -> None:
     """Draw the three cards.
 
@@ -54,6 +67,10 @@ def cards_row(
     ----------
     health
         Of the connections that were ever tested or used, by their ids.
+    guards
+        What the idle guard says of the running pipelines, by their ids.
+    mine
+        How many of them the reader started.
     on_ask
         Called with what was asked for.
     """
@@ -61,7 +78,7 @@ def cards_row(
     with left, st.container(border=True, height="stretch", key="home_connections", gap="xsmall"):
         _connections_card(connections, health, workspaces, on_ask)
     with middle, st.container(border=True, height="stretch", key="home_running", gap="xsmall"):
-        _running_card(running, on_ask)
+        _running_card(running, guards or {}, mine, on_ask)
     with right, st.container(border=True, height="stretch", key="home_last_run", gap="xsmall"):
         _last_run_card(last_run, on_ask)
 
@@ -107,7 +124,9 @@ def _health(connections: Sequence[Connection], health: Mapping[str, Health], on_
         )
 
 
-def _running_card(running: Sequence[Running], on_ask: Ask) -> None:
+def _running_card(
+    running: Sequence[Running], guards: Mapping[int, GuardView | None], mine: int, on_ask: Ask
+) -> None:
     st.markdown("**Running now**")
     if not running:
         st.markdown(":small[Nothing is deployed. No CPU or memory is in use.]")
@@ -117,10 +136,35 @@ def _running_card(running: Sequence[Running], on_ask: Ask) -> None:
         words = f"{state.value} for {duration(since_s)}" if since_s > 5 else state.value
         st.markdown(f"**{md(pipeline.name)}** {pipeline_badge(state, words)}")
         st.markdown(f":small[:gray[{md(pipeline.workspace_name)}]]")
-        key = f"home_undeploy_{pipeline.pipeline_id}"
-        _ask_button("Undeploy…", key, HomeIntent(undeploy=pipeline.pipeline_id), on_ask)
+        _guard(pipeline.pipeline_id, guards.get(pipeline.pipeline_id), on_ask)
     if len(running) > 3:
         st.markdown(f":small[and {len(running) - 3} more on the page Pipelines]")
+    if mine:
+        st.button(
+            "Undeploy everything I started…",
+            type="tertiary",
+            icon=":material/stop_circle:",
+            key="home_undeploy_mine",
+            **presenting.off(),
+            on_click=on_ask,
+            args=(HomeIntent(undeploy_mine=True),),
+        )
+
+
+def _guard(number: int, view: GuardView | None, on_ask: Ask) -> None:
+    """Draw when it stops, and the two ways to change that."""
+    now = datetime.now(UTC)
+    counts = view is not None and view.stops_at is not None
+    if view is not None:
+        icon = "timer" if not view.problem else "warning"
+        sentence = idle_guard.guard_sentence(view, now=now)
+        st.markdown(f":small[:material/{icon}: {sentence}]")
+    if counts:
+        idle_guard.guard_progress(view, now=now, key=f"home_guard_{number}")
+    with st.container(horizontal=True):
+        if counts:
+            idle_guard.keep_button(f"home_keep_{number}", partial(on_ask, HomeIntent(keep=number)))
+        _ask_button("Undeploy…", f"home_undeploy_{number}", HomeIntent(undeploy=number), on_ask)
 
 
 def _last_run_card(run: Run | None, on_ask: Ask) -> None:
@@ -141,7 +185,8 @@ def _last_run_card(run: Run | None, on_ask: Ask) -> None:
 
 
 def _ask_button(label: str, key: str, intent: HomeIntent, on_ask: Ask) -> None:
-    st.button(label, key=key, on_click=on_ask, args=(intent,))
+    may = presenting.off() if intent.undeploy is not None else {}
+    st.button(label, key=key, on_click=on_ask, args=(intent,), **may)
 
 
 def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
@@ -154,7 +199,7 @@ def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
             "Pipeline": [plain(run.pipeline_name) for run in runs],
             "Rows": [run.rows_total for run in runs],
             "Result": [[_result(run)] for run in runs],
-            "By": [plain(run.owner_email) or "you" for run in runs],
+            "By": [plain(presenting.person(run.owner_email)) or "you" for run in runs],
         }
     )
     st.dataframe(

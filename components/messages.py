@@ -10,6 +10,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.text import md
 from dashboard.errors import DashboardError, UnexpectedAnswer
 
@@ -38,20 +39,20 @@ class Message:
 
 def success(message: str, *, is_partial: bool = False) -> Message:
     """Say in one line that something worked, or that a part of it did."""
-    return Message(md(message), Tone.PARTIAL if is_partial else Tone.SUCCESS)
+    return Message(md(presenting.words(message)), Tone.PARTIAL if is_partial else Tone.SUCCESS)
 
 
 def news(message: str) -> Message:
     """Say in one line what happened elsewhere meanwhile."""
-    return Message(md(message), Tone.NEWS)
+    return Message(md(presenting.words(message)), Tone.NEWS)
 
 
 def failure(doing: str, error: DashboardError) -> Message:
     """Say that something did not work, what happened and what to do next."""
-    parts = [f"**{md(doing)}: {md(error.title)}**", md(error.message)]
+    parts = [f"**{md(doing)}: {md(error.title)}**", md(presenting.words(error.message))]
     if error.hint:
-        parts.append(md(error.hint))
-    if isinstance(error, UnexpectedAnswer):
+        parts.append(md(presenting.words(error.hint)))
+    if isinstance(error, UnexpectedAnswer) and not presenting.is_on():
         parts.append(f"Error id {md(error.error_id)}")
     return Message("  \n".join(parts), Tone.ERROR)
 
@@ -82,7 +83,7 @@ def show(kept: Sequence[Message], *, on_dismiss: Callable[[], None]) -> None:
 
 def field_error(message: str, hint: str = "") -> None:
     """Write an error right under the field it belongs to."""
-    told = f"{md(message)} {md(hint)}".strip()
+    told = f"{md(presenting.words(message))} {md(presenting.words(hint))}".strip()
     st.markdown(f":small[:red[:material/error: {told}]]")
 
 

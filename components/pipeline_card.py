@@ -2,229 +2,208 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable
+from typing import Final
 
 import streamlit as st
 
 from components.badges import pipeline_badge
-from components.text import count, duration, md, memory
+from components.idle_guard import guard_progress, guard_sentence, keep_button, policy_popover
+from components.pipeline_facts import (
+    PipelineAct,
+    PipelineFacts,
+    last_use_words,
+    one_line,
+    since_words,
+    state_words,
+    uses_words,
+)
+from components.pipeline_phases import own_words, process_log, processes, timeline
+from components.pipeline_trouble import why
+from components.text import duration, md
 from dashboard import strings
-from dashboard.domain.deployment import MAY_RECOVER_S, Phase, PhaseState
-from dashboard.domain.deployment_settings import DeploymentSettings
+from dashboard.domain.deployment import PhaseState
 from dashboard.domain.model import ModelVersion
-from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState, Pod
+from dashboard.domain.pipeline import PipelineState
 
-_PHASE_TITLES = {
-    "accepted": "Settings accepted",
-    "room": "Room found on the platform",
-    "engine": "Engine ready",
-    "sidekick": "Sidekick has loaded the model",
-    "ready": "Ready to answer",
-}
+#: For so long after a start its phases stay to be looked at.
+_PHASES_STAY_S: Final = 90.0
+_SERVING: Final = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
-
-class PipelineAct(StrEnum):
-    """What was asked for."""
-
-    DEPLOY = "deploy"
-    UNDEPLOY = "undeploy"
-    SUMMARIZE = "summarize"
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineFacts:
-    """What the card shows.
-
-    Parameters
-    ----------
-    status
-        None while the platform has not answered yet.
-    since_s, started_s, usual_start_s
-        Seconds in this state; since the start was asked for; that earlier starts took.
-    settings
-        What the running deployment was asked to take, if known.
-    problem
-        Why the platform could not be asked for the state the last time.
-    """
-
-    pipeline: Pipeline
-    status: DeploymentStatus | None
-    since_s: float
-    started_s: float | None
-    usual_start_s: float | None
-    phases: Sequence[Phase]
-    settings: DeploymentSettings | None
-    model_version: ModelVersion | None
-    problem: str = ""
+OnAct = Callable[[PipelineAct], None]
+#: Takes after how many minutes unused it is to stop; None is off.
+OnGuard = Callable[[int | None], None]
 
 
 def pipeline_card(
-    facts: PipelineFacts, *, is_busy: bool, on_act: Callable[[PipelineAct], None]
+    facts: PipelineFacts,
+    *,
+    is_busy: bool,
+    on_act: OnAct,
+    on_guard: OnGuard,
+    is_open: bool = True,
+    is_only: bool = True,
 ) -> None:
-    """Draw the card; `on_act` is called with what was asked for. Open while it moves or runs."""
-    pipeline, status = facts.pipeline, facts.status
-    key = f"pipeline_{pipeline.pipeline_id}"
-    with st.container(border=True, key=key):
+    """Draw the card; `on_act` is called with what was asked for, `on_guard` with a new policy.
+
+    Parameters
+    ----------
+    is_busy
+        Whether a deploy or undeploy of it is on its way.
+    is_open
+        Whether it is drawn with everything there is to say, rather than in one line.
+    is_only
+        Whether it is the only one, so that there is nothing to open or close.
+    """
+    with st.container(border=True, key=f"pipeline_{facts.pipeline.pipeline_id}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            with st.container(horizontal=True, vertical_alignment="center", width="stretch"):
-                st.markdown(f"**{md(pipeline.name)}**", width="content")
-                if status is None:
-                    st.markdown(":gray-badge[Asking the platform…]")
-                else:
-                    st.markdown(pipeline_badge(status.state, state_words(facts)))
+            with st.container(width="stretch", gap="xxsmall"):
+                _heading(facts)
+                if not is_open:
+                    _short(facts)
             with st.container(horizontal=True, width="content", gap="small"):
-                _buttons(facts, key=key, is_busy=is_busy, on_act=on_act)
-        if facts.problem:
-            st.markdown(f":small[:orange[:material/warning: {md(facts.problem)}]]")
-        if status is not None and status.state.uses_resources:
-            _open(facts)
+                _buttons(facts, is_busy=is_busy, is_open=is_open, on_act=on_act)
+                if not is_only:
+                    _open_button(facts, is_open=is_open, on_act=on_act)
+        if is_open:
+            _open(facts, is_busy=is_busy, on_guard=on_guard)
+
+
+def _heading(facts: PipelineFacts) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{md(facts.pipeline.name)}**", width="content")
+        if facts.status is None:
+            asking = "Not known" if facts.problem else "Asking the platform…"
+            st.markdown(f":gray-badge[{asking}]", width="content")
         else:
-            st.markdown(f":small[:gray[{md(_one_line(facts))}]]")
+            badge = pipeline_badge(facts.status.state, state_words(facts))
+            st.markdown(badge, width="content")
+    if facts.problem:
+        st.markdown(f":small[:orange[:material/warning: {md(facts.problem)}]]")
 
 
-def state_words(facts: PipelineFacts) -> str:  # noqa: PLR0911 - one answer a state
-    """Return the state in words with its time, as on the badge."""
-    if facts.status is None:
-        return ""
-    state = facts.status.state
-    if state is PipelineState.STARTING:
-        told = f"Starting, {duration(facts.started_s or facts.since_s)}"
-        return f"{told} of about {duration(facts.usual_start_s)}" if facts.usual_start_s else told
-    if state is PipelineState.STOPPING:
-        return f"Stopping, {duration(facts.since_s)}"
-    if state is PipelineState.ERROR:
-        return "Error, may recover" if _may_recover(facts) else "Error, final"
-    if state is PipelineState.DEGRADED:
-        answering = sum(pod.status == "Running" for pod in facts.status.engines)
-        replicas = len(facts.status.engines)
-        return f"Degraded: {answering} of {count(replicas, 'replica')} answers"
-    if state is PipelineState.RUNNING and facts.since_s > 10:
-        return f"Running for {duration(facts.since_s)}"
-    return state.value
+def _short(facts: PipelineFacts) -> None:
+    if facts.state in (PipelineState.ERROR, PipelineState.DEGRADED):
+        why(facts)
+    st.markdown(f":small[:gray[{md(one_line(facts))}]]")
 
 
-def _buttons(
-    facts: PipelineFacts, *, key: str, is_busy: bool, on_act: Callable[[PipelineAct], None]
-) -> None:
+def _buttons(facts: PipelineFacts, *, is_busy: bool, is_open: bool, on_act: OnAct) -> None:
+    key = f"pipeline_{facts.pipeline.pipeline_id}"
+
     def button(label: str, act: PipelineAct, name: str, *, is_primary: bool = False) -> None:
         st.button(
             label,
-            type="primary" if is_primary else "secondary",
+            type="primary" if is_primary and is_open else "secondary",
             disabled=is_busy and act is not PipelineAct.SUMMARIZE,
             key=f"{key}_{name}",
             on_click=on_act,
             args=(act,),
         )
 
-    state = facts.status.state if facts.status is not None else None
+    state = facts.state
     if state is PipelineState.NOT_DEPLOYED:
         button("Deploy…", PipelineAct.DEPLOY, "deploy", is_primary=True)
+    elif state is PipelineState.STARTING and _serves_already(facts):
+        button("Undeploy…", PipelineAct.UNDEPLOY, "undeploy")
     elif state is PipelineState.STARTING:
-        button("Cancel and undeploy", PipelineAct.UNDEPLOY, "cancel")
-    elif state in (PipelineState.RUNNING, PipelineState.DEGRADED):
+        button("Cancel and undeploy", PipelineAct.CANCEL, "cancel")
+    elif state in _SERVING and is_open:
         button("Summarize", PipelineAct.SUMMARIZE, "summarize", is_primary=True)
-    if state in (PipelineState.RUNNING, PipelineState.DEGRADED, PipelineState.ERROR):
-        button("Deploy again…", PipelineAct.DEPLOY, "redeploy")
+    if state in _SERVING and facts.guard is not None and facts.guard.stops_at is not None:
+        keep_button(f"{key}_keep", lambda: on_act(PipelineAct.KEEP))
+    if state in (*_SERVING, PipelineState.ERROR):
+        if is_open:
+            button("Deploy again…", PipelineAct.DEPLOY, "redeploy")
         button("Undeploy…", PipelineAct.UNDEPLOY, "undeploy")
 
 
-def _one_line(facts: PipelineFacts) -> str:
-    versions = facts.pipeline.versions
-    steps = versions[0].steps if versions else ()
-    model = steps[0].model_name if steps else "no model yet"
-    state = facts.status.state if facts.status is not None else None
-    uses = "Uses nothing now." if state is PipelineState.NOT_DEPLOYED else ""
-    room = facts.pipeline.workspace_name
-    return f"Model {model}, {count(len(versions), 'version')}, in {room}. {uses}"
+def _serves_already(facts: PipelineFacts) -> bool:
+    """Whether an earlier version answers while this one starts: stopping it needs a question."""
+    earlier = {one.version for one in facts.pipeline.versions[1:]}
+    running = facts.status.running_versions if facts.status is not None else ()
+    return not earlier.isdisjoint(running)
 
 
-def _open(facts: PipelineFacts) -> None:
-    left, right = st.columns([1.6, 1])
-    with left:
-        if facts.status is not None and facts.status.state is PipelineState.ERROR:
-            _why(facts)
-        if facts.phases and facts.status is not None:
-            _timeline(facts.phases, facts.started_s or 0.0)
-        if facts.status is not None:
-            _pods(facts.status)
-    with right:
-        _uses(facts)
-
-
-def _timeline(phases: Sequence[Phase], elapsed_s: float) -> None:
-    for phase in phases:
-        title = _PHASE_TITLES[phase.key]
-        if phase.state is PhaseState.DONE:
-            st.status(f"{title} :gray[{duration(phase.at_s or 0)}]", state="complete", type="step")
-        elif phase.state is PhaseState.NOW:
-            told = f"{title}: waiting, {duration(elapsed_s)} so far"
-            st.status(told, state="running", type="step")
-        elif phase.state is PhaseState.FAILED:
-            st.status(f"{title}: not yet", state="error", type="step")
-        else:
-            st.markdown(f":gray[:material/circle: {title}]")
-
-
-def _why(facts: PipelineFacts) -> None:
-    assert facts.status is not None  # noqa: S101 - the caller has looked
-    pods = (*facts.status.engines, *facts.status.load_balancers, *facts.status.sidekicks)
-    lacking = next((pod for pod in pods if pod.required_cpu or pod.required_memory), None)
-    if lacking is not None:
-        needs = f"{lacking.required_cpu} CPU" if lacking.required_cpu else lacking.required_memory
-        st.markdown(
-            f"The platform has no room for it: {md(facts.pipeline.name)} needs {md(needs)}. "
-            f"{'It keeps trying. ' if _may_recover(facts) else ''}"
-            "Ask for a smaller size, or undeploy something else."
-        )
-        return
-    reason = next((pod.reason for pod in pods if pod.reason), "")
-    told = f" The platform says: {md(reason)}." if reason else ""
-    hope = (
-        "It may recover within ten minutes of the deploy."
-        if _may_recover(facts)
-        else "It has not recovered within ten minutes. Undeploy it, then deploy it again."
+def _open_button(facts: PipelineFacts, *, is_open: bool, on_act: OnAct) -> None:
+    label, act = ("Close", PipelineAct.CLOSE) if is_open else ("Details", PipelineAct.OPEN)
+    st.button(
+        label,
+        type="tertiary",
+        icon=":material/expand_less:" if is_open else ":material/expand_more:",
+        key=f"pipeline_{facts.pipeline.pipeline_id}_{act}",
+        on_click=on_act,
+        args=(act,),
     )
-    st.markdown(f"It does not start.{told} {hope}")
 
 
-def _may_recover(facts: PipelineFacts) -> bool:
-    return facts.started_s is None or facts.started_s < MAY_RECOVER_S
+def _open(facts: PipelineFacts, *, is_busy: bool, on_guard: OnGuard) -> None:
+    left, right = st.columns([1.6, 1], gap="medium")
+    with left:
+        _progress(facts)
+    with right, st.container(gap="small"):
+        _guard(facts, is_busy=is_busy, on_guard=on_guard)
+        _uses(facts)
+        _model(facts.model_version)
 
 
-def _pods(status: DeploymentStatus) -> None:
-    with st.expander("The platform's own words", type="compact"):
-        rows = [
-            (kind, pod)
-            for kind, pods in (
-                ("Engine", status.engines),
-                ("Load balancer", status.load_balancers),
-                ("Sidekick", status.sidekicks),
-            )
-            for pod in pods
-        ]
-        st.markdown(f":small[State: {md(status.platform_word or 'none')}]")
-        for kind, pod in rows:
-            st.markdown(f":small[{kind} {md(pod.name)}: {md(_pod_words(pod))}]")
+def _progress(facts: PipelineFacts) -> None:
+    state = facts.state
+    if state in (PipelineState.ERROR, PipelineState.DEGRADED, PipelineState.STARTING):
+        why(facts)
+    is_fresh = facts.since_s < _PHASES_STAY_S and bool(facts.phases)
+    if state in (PipelineState.STARTING, PipelineState.ERROR) or (state in _SERVING and is_fresh):
+        timeline(facts)
+    elif state in _SERVING and facts.phases and facts.phases[-1].state is PhaseState.DONE:
+        took = duration(facts.phases[-1].at_s or 0.0)
+        st.markdown(f":small[:gray[It was ready {took} after it was deployed.]]")
+    elif not facts.uses_resources:
+        st.markdown(f":small[:gray[{md(one_line(facts))}]]")
+    if state is PipelineState.STOPPING:
+        st.markdown(":small[:gray[Its processes are ending. Usually this takes under a minute.]]")
+    if facts.uses_resources:
+        processes(facts)
+        process_log(facts)
+        own_words(facts)
 
 
-def _pod_words(pod: Pod) -> str:
-    return ". ".join(part for part in (pod.status, pod.reason, *pod.details) if part)
+def _section(title: str, *lines: str) -> None:
+    """Draw a heading with muted lines below it. Markdown."""
+    with st.container(gap=None):
+        if title:
+            st.markdown(title)
+        st.markdown("  \n".join(f":small[:gray[{line}]]" for line in lines if line))
+
+
+def _guard(facts: PipelineFacts, *, is_busy: bool, on_guard: OnGuard) -> None:
+    guard = facts.guard
+    if not facts.uses_resources:
+        return
+    is_on = guard is not None and guard.minutes is not None
+    with st.container(gap="xsmall"):
+        sentence = "It runs until somebody undeploys it."
+        if guard is not None:
+            sentence = guard_sentence(guard, now=facts.now)
+        _section(f"**Idle guard** :gray[{'on' if is_on else 'off'}]", sentence)
+        if guard is not None:
+            key = f"pipeline_{facts.pipeline.pipeline_id}_guard"
+            guard_progress(guard, now=facts.now, key=f"{key}_left")
+            policy_popover(guard.minutes, key=key, on_set=on_guard, is_busy=is_busy)
 
 
 def _uses(facts: PipelineFacts) -> None:
-    settings = facts.settings
-    if settings is not None:
-        st.markdown("**Uses** :gray[until undeployed]")
-        st.markdown(
-            f":small[{settings.total_cpus:g} CPU, {memory(settings.total_memory_bytes)}, "
-            f"{count(settings.replicas, 'replica')}]"
-        )
-    version = facts.model_version
-    if version is not None:
-        st.markdown(f"**Model** :gray[version {md(version.version[:8])}]")
-        if version.is_embedded:
-            st.markdown(f":small[{md(strings.EMBEDDED_ENGINE)}]")
-        else:
-            st.markdown(f":small[{md(version.model_name)}, {md(version.image_path)}]")
+    since = md(since_words(facts)) if facts.uses_resources else ""
+    lines = [since, md(last_use_words(facts))]
+    if facts.uses_resources and facts.settings is not None:
+        _section("**Uses** :gray[until undeployed]", uses_words(facts.settings), *lines)
+    elif any(lines):
+        _section("", *lines)
+
+
+def _model(version: ModelVersion | None) -> None:
+    if version is None:
+        return
+    told = strings.EMBEDDED_ENGINE if version.is_embedded else version.model_name
+    if not version.is_embedded and version.image_path:
+        told = f"{version.model_name}, {version.image_path}"
+    _section(f"**Model** :gray[version {md(version.version[:8])}]", md(told))

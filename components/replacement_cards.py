@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import streamlit as st
 
+from components import presenting
 from components.replacement_words import NowThere, leaving_words, now_words, receipt_words
 from components.text import count, md, short
 from dashboard.domain.replacement import Replacement, ReplaceState
@@ -63,7 +64,7 @@ def unfinished_card(
                 st.markdown(leaving_words(now_there))
                 st.button(
                     "Leave as it is",
-                    disabled=is_busy,
+                    **presenting.off(disabled=is_busy),
                     key=f"{key}_leave",
                     on_click=on_act,
                     args=(ReplaceAct.LEAVE,),

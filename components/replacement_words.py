@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from components import presenting
 from components.text import count, duration, md, short
 from dashboard.domain.connection import Connection
 from dashboard.domain.replacement import Replacement, ReplaceState
@@ -41,7 +42,9 @@ def receipt_words(edit: Replacement) -> str:
         return f":material/info: **{name}: left as it is.** The temporary copies are deleted."
     if edit.state is ReplaceState.OLD:
         told = f":material/info: **{name}: not edited.** The old details are in place."
-        return f"{told}  \n:small[:gray[{md(edit.reason)}]]" if edit.reason else told
+        return (
+            f"{told}  \n:small[:gray[{md(presenting.words(edit.reason))}]]" if edit.reason else told
+        )
     facts = [f"Changed: {_listed(edit.fields)}."] if edit.fields else []
     if edit.rooms:
         kept = _listed([room.name for room in edit.rooms])

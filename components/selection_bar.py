@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import streamlit as st
 
+from components import presenting
+
 
 class BarAct(StrEnum):
     """What the reader wants to do with them."""
@@ -69,7 +71,11 @@ def _button(
     st.button(
         label,
         type="tertiary" if is_quiet else "secondary",
-        disabled=is_off,
+        **(
+            presenting.off(disabled=is_off)
+            if act in (BarAct.UNLINK, BarAct.EXPORT, BarAct.DELETE)
+            else {"disabled": is_off}
+        ),
         key=f"connections_bar_{act}",
         on_click=on_act,
         args=(act,),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components import presenting
 from components.text import ago, duration, md, milliseconds
 from dashboard.domain.check import STAGE_WORDS, StageResult, StageState
 from dashboard.errors import DashboardError
@@ -115,7 +116,7 @@ def _verdict(state: PanelState) -> str:
     if state.was_cancelled:
         return f":gray[:material/block: Cancelled after {duration(state.running_s)}.]"
     if state.error is not None:
-        told = f":red[:material/error: {md(state.error.message)}]"
-        return f"{told}  \n{md(state.error.hint)}" if state.error.hint else told
+        told = f":red[:material/error: {md(presenting.words(state.error.message))}]"
+        return f"{told}  \n{md(presenting.words(state.error.hint))}" if state.error.hint else told
     total = f":small[:gray[in {duration(state.running_s)}]]"
     return f":green[:material/check_circle: **Works:** {md(state.found)}] {total}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from components import presenting
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 # Streamlit's Markdown also turns these into links and emoji after escapes were taken away. A word
 # joiner, which is invisible, keeps them text.
@@ -16,8 +18,11 @@ _CONTROL = re.compile("[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202
 
 
 def plain(text: str) -> str:
-    """One line without control characters; direction overrides cannot reach its neighbours."""
-    return _SPACE.sub(" ", _CONTROL.sub("", text)).strip()
+    """One line without control characters; direction overrides cannot reach its neighbours.
+
+    While presenting, it is also without what an audience must not see.
+    """
+    return presenting.net(_SPACE.sub(" ", _CONTROL.sub("", text)).strip())
 
 
 def md(text: str) -> str:
@@ -79,7 +84,9 @@ def size(size_bytes: int) -> str:
 
 
 def memory(size_bytes: int) -> str:
-    """Return an amount of memory in binary units, such as `5 GiB`."""
+    """Return an amount of memory in binary units, such as `5 GiB` or `512 MiB`."""
+    if 0 < size_bytes < 2**30:
+        return f"{size_bytes / 2**20:.3g} MiB"
     return f"{size_bytes / 2**30:.3g} GiB"
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 import streamlit as st
 
+from components import presenting
 from components.badges import Look, badge, health_badge
 from components.messages import field_error
 from components.text import count, md, moment, short
@@ -113,8 +114,10 @@ def _members(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> None:
             "Add a member…",
             type="tertiary",
             icon=":material/person_add:",
-            disabled=not facts.may_add,
-            help=None if facts.may_add else "Only an owner of the workspace can add people.",
+            **presenting.off(
+                disabled=not facts.may_add,
+                help=None if facts.may_add else "Only an owner of the workspace can add people.",
+            ),
             key="room_add_member",
             on_click=on_act,
             args=(RoomAct.ADD_MEMBER, ""),
@@ -133,10 +136,13 @@ def _members(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> None:
 
 
 def _who(member: Member, *, me: str) -> str:
+    email = presenting.person(member.email)
     if member.user_id == me:
-        return "**you**" + (f" :gray[{md(member.email)}]" if member.email else "")
+        return "**you**" + (f" :gray[{md(email)}]" if email else "")
     # Where the platform tells no addresses, the id is all there is.
-    return md(member.email) if member.email else f":gray[person {md(member.user_id)}]"
+    if presenting.is_on():
+        return ":gray[another person]"
+    return md(email) if email else f":gray[person {md(member.user_id)}]"
 
 
 def _connections(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> None:

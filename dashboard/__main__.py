@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,9 @@ def _serve(settings: Settings, options: Mapping[str, Any]) -> int:
     logging.getLogger("uvicorn.error").addFilter(lambda _record: not refusals)
     # A page's uncaught exception is logged by us, under the id that its reader sees.
     logging.getLogger("streamlit.error_util").addFilter(lambda _record: False)
-    app = build_app(settings, on_listening=_announce, on_refusal=refusals.append)
+    app = build_app(
+        settings, on_listening=_announce, on_refusal=refusals.append, on_leaving=_say_left
+    )
     try:
         app.run(config=options)
     except SystemExit as exc:
@@ -148,6 +150,12 @@ def _announce() -> None:
         address = f"http://{LISTEN_HOST}:{port}"
         sys.__stdout__.write(f"The dashboard is at {address} (stop it with Ctrl-C)\n")
         sys.__stdout__.flush()
+
+
+def _say_left(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
 
 
 def _refuse(sentence: str) -> int:

@@ -12,9 +12,9 @@ if _ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402 - after the path line above
 
-from components import frame  # noqa: E402
+from components import frame, presenting  # noqa: E402
 from dashboard import live, navigation, runtime, session  # noqa: E402
-from dashboard.views import dialogs, rail, ways_back  # noqa: E402
+from dashboard.views import dialogs, rail, stage, ways_back  # noqa: E402
 
 st.set_page_config(
     page_title="Wallaroo dashboard",
@@ -26,6 +26,7 @@ if not runtime.is_started():
     st.markdown("This dashboard is started with `make run`, or with `python -m dashboard`.")
     st.stop()
 
+presenting.begin()
 session.begin_run(runtime.current().reads.generation)
 frame.frame_css(st.context.theme.type or "light")
 frame.mark()
@@ -33,7 +34,10 @@ page = st.navigation(navigation.build_pages())
 navigation.go_where_asked()
 rail.draw()
 above = st.container()
-page.run()
+if stage.is_closed(page.url_path):
+    stage.draw(page.url_path)
+else:
+    page.run()
 with above:
     ways_back.show_stale()
 dialogs.draw()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,7 @@ def build_app(
     *,
     on_listening: Callable[[], None] | None = None,
     on_refusal: Callable[[str], None] | None = None,
+    on_leaving: Callable[[Sequence[str]], None] | None = None,
 ) -> st.App:
     """Build the application.
 
@@ -85,10 +86,14 @@ def build_app(
         Called once, when the runtime has started and pages are about to be served.
     on_refusal
         Called with one sentence if the runtime refuses to start, just before the server ends.
+    on_leaving
+        Called at an ordinary stop with what goes on without the dashboard, one sentence each.
     """
     return st.App(
         PROJECT_ROOT / "dashboard" / "app.py",
-        lifespan=_lifespan(settings, on_listening=on_listening, on_refusal=on_refusal),
+        lifespan=_lifespan(
+            settings, on_listening=on_listening, on_refusal=on_refusal, on_leaving=on_leaving
+        ),
         routes=[Route("/readyz", _readyz)],
         middleware=[Middleware(SecurityHeaders)],
         on_script_error=on_script_error,
@@ -100,6 +105,7 @@ def _lifespan(
     *,
     on_listening: Callable[[], None] | None,
     on_refusal: Callable[[str], None] | None,
+    on_leaving: Callable[[Sequence[str]], None] | None,
 ) -> Callable[[st.App], AbstractAsyncContextManager[dict[str, Any] | None]]:
     @asynccontextmanager
     async def lifespan(_app: st.App) -> AsyncIterator[None]:
@@ -118,6 +124,8 @@ def _lifespan(
         finally:
             # Streamlit does not release what its caches hold when it stops.
             st.cache_resource.clear()
+            if on_leaving is not None:
+                on_leaving(await to_thread.run_sync(runtime.current().leaving))
             await to_thread.run_sync(runtime.stop)
 
     return lifespan

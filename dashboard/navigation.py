@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from components import presenting
 from dashboard import session
 
 _PAGES = Path(__file__).resolve().parent.parent / "pages"
@@ -44,6 +45,7 @@ def build_pages() -> dict[str, list[st.Page]]:
             page("pipelines", "Pipelines", "account_tree"),
             page("summarize", "Summarize", "short_text"),
             page("latency", "Latency", "timer"),
+            page("preflight", "Preflight", "flight_takeoff", hidden=True),
         ],
         "Record": [
             page("runs", "Runs", "checklist"),
@@ -58,4 +60,4 @@ def go_where_asked() -> None:
     target = session.take_target()
     if target is not None:
         name, query = target
-        st.switch_page(page_file(name), query_params=query)
+        st.switch_page(page_file(name), query_params=query | presenting.address())

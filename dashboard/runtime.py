@@ -17,12 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dashboard import strings
 from dashboard.connectors import registry
 from dashboard.connectors.outbound import AllowList, Limits, Outbound
 from dashboard.domain.identity import Identity
+from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.story import StoryFacts
 from dashboard.errors import AccessDenied, AuthenticationFailed, DashboardError, PlatformUnreachable
 from dashboard.gateway.base import Account, PlatformGateway
@@ -31,13 +33,21 @@ from dashboard.sandbox_process import SandboxProcess, SandboxState
 from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import Catalog
 from dashboard.services.checks import Checks
+from dashboard.services.clock import Clock
 from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.connections import Connections
+from dashboard.services.deploy_log import DeployLog
 from dashboard.services.deployments import Deployments
 from dashboard.services.failures import unexpected
 from dashboard.services.fetching import Fetching
+from dashboard.services.guard_look import GuardLook
+from dashboard.services.guard_state import Pace
+from dashboard.services.idle_guard import IdleGuard
 from dashboard.services.jobs import Jobs, Outcome
+from dashboard.services.leaving import Left, leaving
+from dashboard.services.pipeline_use import PipelineUse, noted
 from dashboard.services.portable import Portable
+from dashboard.services.preflight import Preflight
 from dashboard.services.reads import Reads
 from dashboard.services.replacing import Replacing
 from dashboard.services.run_actions import RunActions
@@ -46,10 +56,12 @@ from dashboard.services.run_history import RunHistory
 from dashboard.services.runs import RunService, RunSettings
 from dashboard.services.tables import TableStore
 from dashboard.services.try_one import TryOne
+from dashboard.services.undeploying import Undeploying
 from dashboard.services.watch import DeploymentWatch
 from dashboard.services.workspaces import Workspaces
 from dashboard.settings import Settings
 from dashboard.store.database import Store, default_url, open_store, open_vault
+from dashboard.store.guard_records import GuardRecords
 from dashboard.store.marks import Marks
 
 #: Importing the SDK takes seconds of the interpreter. With the usual 5 ms between switches of
@@ -62,6 +74,7 @@ _RETRY_SIGN_IN_S = 3.0
 _LONGEST_SIGN_IN_PAUSE_S = 600.0
 _CALL_TIMEOUT_S = 20.0
 _WORKERS = 8
+_GUARD_WORKERS = 2
 _LOG = logging.getLogger(__name__)
 LOCAL_KEY = "local"
 _FACTS_MARK = "home_facts"
@@ -108,20 +121,30 @@ class Runtime:
         self._sandbox = _sandbox_of(settings, on_change=self._sandbox_changed)
         self._reading = ThreadPoolExecutor(_WORKERS, thread_name_prefix="read")
         self._acting = ThreadPoolExecutor(_WORKERS, thread_name_prefix="act")
+        # Of its own: a stop must not wait behind what people ask for.
+        self._guarding = ThreadPoolExecutor(_GUARD_WORKERS, thread_name_prefix="guard")
+        self._clock = Clock()
+        self._use = PipelineUse(self._clock.now)
         self._gateway = WallarooGateway(
-            base_url=settings.url, describe=registry.describe, call_timeout_s=_CALL_TIMEOUT_S
+            base_url=settings.url,
+            describe=registry.describe,
+            call_timeout_s=_CALL_TIMEOUT_S,
+            around_inference=partial(noted, self._use),
         )
         self.reads = Reads(self._reading, on_unexpected=unexpected)
         self.jobs = Jobs(self._acting, on_unexpected=unexpected)
         self.catalog = Catalog(self.gateway)
+        self.marks = Marks(settings.platform_dir / "marks.json")
+        self._store = _open_store(settings)
+        self.activity = ActivityLog(self._store, self.reads)
+        self._deploys = DeployLog(self._store, self.reads)
         self.watch = DeploymentWatch(
             self._reading,
             lambda who, pipeline: self.gateway().status(who, pipeline),
             on_unexpected=unexpected,
+            on_status=self._deploys.seen,
         )
-        self.marks = Marks(settings.platform_dir / "marks.json")
-        self._store = _open_store(settings)
-        self.activity = ActivityLog(self._store, self.reads)
+        self.guard = self._idle_guard()
         self.checks = Checks(self._store, self.reads)
         self.tests = ConnectionTests(
             self.gateway,
@@ -149,7 +172,15 @@ class Runtime:
         )
         self.portable = Portable(self.gateway, self.connections, self.activity)
         self.workspaces = Workspaces(self.gateway, self.reads, self.activity)
-        self.deployments = Deployments(self.gateway, self.reads, self.watch)
+        self.deployments = Deployments(
+            self.gateway,
+            self.reads,
+            self.watch,
+            deploys=self._deploys,
+            activity=self.activity,
+            guard=self.guard,
+        )
+        self.undeploying = Undeploying(self.gateway, undeploy=self.deployments.undeploy)
         self.tables = TableStore(self._store, may_see=self._may_see)
         self.runs = RunService(
             self._store,
@@ -157,7 +188,9 @@ class Runtime:
             gateway=self.gateway,
             identity_of=lambda _run: self._identity if self.is_ready() else None,
             settings=RunSettings(
-                in_flight=settings.in_flight, row_timeout_s=settings.infer_timeout_s
+                in_flight=settings.in_flight,
+                batch_rows=settings.batch_rows,
+                row_timeout_s=settings.infer_timeout_s,
             ),
         )
         self.history = RunHistory(
@@ -168,7 +201,7 @@ class Runtime:
             reads=self.reads,
             keep_days=settings.keep_days,
         )
-        self.run_actions = RunActions(self.gateway, self.runs, self.reads)
+        self.run_actions = RunActions(self.gateway, self.runs, self.reads, self.tables)
         self.exports = RunExport(
             self.gateway,
             self.runs,
@@ -184,6 +217,15 @@ class Runtime:
             checks=self.checks,
             activity=self.activity,
         )
+        self.preflight = Preflight(
+            self.gateway,
+            tests=self.tests,
+            checks=self.checks,
+            activity=self.activity,
+            watch=self.watch,
+            outbound=self._outbound,
+            timeout_s=settings.infer_timeout_s,
+        )
 
     # -- life
 
@@ -192,13 +234,34 @@ class Runtime:
         threading.Thread(target=self._boot, name="boot", daemon=True).start()
         threading.Thread(target=self._tick, name="tick", daemon=True).start()
 
+    def leaving(self) -> tuple[str, ...]:
+        """Say what would be left running by a stop now, as far as is known; asks nobody."""
+        watched = {guard.pipeline_id: guard for guard in self.guard.watched()}
+        left = {
+            number: Left(guard.pipeline_name, guard.workspace_name, self.guard.view(number))
+            for number, guard in watched.items()
+        }
+        states = dict(self.watch.states(self._identity))
+        for pipeline in self.reads.get(self.catalog.pipelines(self._identity)).value or ():
+            state = states.get(pipeline.pipeline_id)
+            if state is PipelineState.NOT_DEPLOYED:
+                left.pop(pipeline.pipeline_id, None)
+            elif state is not None and pipeline.pipeline_id not in left:
+                left[pipeline.pipeline_id] = Left(pipeline.name, pipeline.workspace_name, None)
+        return leaving(list(left.values()), is_sandbox=self._sandbox is not None)
+
     def stop(self) -> None:
         """Stop everything; what runs is paused and goes on at the next start."""
+        for sentence in self.leaving():
+            _LOG.info("%s", sentence)
         self._stopping.set()
         self._try_again.set()
         self._reading.shutdown(wait=False, cancel_futures=True)
         self._acting.shutdown(wait=False, cancel_futures=True)
+        self._guarding.shutdown(wait=False, cancel_futures=True)
+        self.guard.close()
         self.try_one.close()
+        self.preflight.close()
         self.portable.close()
         self.exports.close()
         self.runs.close(timeout_s=2.0)
@@ -360,10 +423,40 @@ class Runtime:
         while not self._stopping.wait(_TICK_S):
             if self._signed_in.is_set():
                 self.watch.tick()
+            # Also where nobody could sign in: then it says so.
+            if self._signed_in.is_set() or self._boot_error is not None:
+                self.guard.tick()
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + _SWEEP_S
                 with contextlib.suppress(RuntimeError):  # the pool was shut down meanwhile
                     self._acting.submit(self._sweep)
+
+    def _idle_guard(self) -> IdleGuard:
+        records = GuardRecords(self._store)
+        pace = Pace()
+        look = GuardLook(
+            self.gateway,
+            identity=lambda: self._identity if self._signed_in.is_set() else None,
+            undeploy=self._stop_idle,
+            records=records,
+            use=self._use,
+            activity=self.activity,
+            on_unexpected=unexpected,
+            clock=self._clock,
+            pace=pace,
+        )
+        return IdleGuard(
+            look,
+            records=records,
+            use=self._use,
+            pool=self._guarding,
+            activity=self.activity,
+            clock=self._clock,
+            pace=pace,
+        )
+
+    def _stop_idle(self, who: Identity, pipeline: Pipeline) -> None:
+        self.deployments.undeploy(who, pipeline, is_noted=False)
 
     def _sweep(self) -> None:
         """Delete what is older than it is to be kept, whether the platform answers or not."""
@@ -394,6 +487,7 @@ class Runtime:
                 total_s=self.settings.fetch_timeout_s,
                 most_bytes=int(self.settings.fetch_max_mb * 1_000_000),
             ),
+            spool_dir=self.settings.platform_dir,
         )
 
 

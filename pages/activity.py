@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from components import loading
+from components import loading, presenting
 from components.activity_table import (
     activity_table,
     clear_filters,
@@ -43,7 +43,7 @@ def draw_exports(log: ActivityLog, wanted: ActivityFilter) -> None:
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
-        help=told,
+        **presenting.off(help=told),
         key="activity_csv",
         on_click="ignore",
     )
@@ -53,7 +53,7 @@ def draw_exports(log: ActivityLog, wanted: ActivityFilter) -> None:
         f"{name}.json",
         "application/json",
         icon=":material/download:",
-        help=told,
+        **presenting.off(help=told),
         key="activity_json",
         on_click="ignore",
     )

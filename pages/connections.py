@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, presenting
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from components.text import ago, count
@@ -34,7 +34,13 @@ with heading:
     with page_header("Connections", told):
         if index is not None and index.connections:
             checking.check_all(index.connections)
-            st.button("Import", icon=":material/upload:", key="connections_import", on_click=bring)
+            st.button(
+                "Import",
+                icon=":material/upload:",
+                key="connections_import",
+                on_click=bring,
+                **presenting.off(),
+            )
         st.button(
             "New connection",
             type="primary",

@@ -7,12 +7,20 @@ from dashboard import live, runtime, session
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.story import StepKey, StoryFacts, steps
 from dashboard.services import story
-from dashboard.views import ways_back
+from dashboard.views import guarding, undeploying, ways_back
 
 current = runtime.current()
 who = current.identity()
 is_sandbox = current.place().is_sandbox
-page_header("Home", home_cards.place_line(is_sandbox=is_sandbox, zone=session.zone()))
+with page_header("Home", home_cards.place_line(is_sandbox=is_sandbox, zone=session.zone())):
+    st.button(
+        "Preflight…",
+        icon=":material/flight_takeoff:",
+        help="Walks every step from the connection to an answer, before a demo.",
+        key="home_preflight",
+        on_click=session.go_to,
+        args=("preflight",),
+    )
 
 connections = live.read(current.catalog.connections(who))
 workspaces = live.read(current.catalog.workspaces(who))
@@ -52,7 +60,13 @@ def take_step(step: StepKey) -> None:
 
 def do(asked: home_cards.HomeIntent) -> None:
     """Do what a card asks for."""
-    if asked.undeploy is not None:
+    if asked.undeploy_mine:
+        session.open_dialog("undeploy_mine")
+    elif asked.keep is not None:
+        for pipeline in pipelines.value or ():
+            if pipeline.pipeline_id == asked.keep:
+                guarding.keep(pipeline)
+    elif asked.undeploy is not None:
         session.open_dialog("undeploy", str(asked.undeploy))
     else:
         session.go_to(asked.page, **asked.query)
@@ -76,6 +90,8 @@ else:
             if view.state is not None and view.state is not PipelineState.NOT_DEPLOYED
         ],
         last_run=runs[0] if runs else None,
+        guards={number: current.guard.view(number) for number in views},
+        mine=len(undeploying.started_here()),
         on_ask=do,
     )
 if runs:

@@ -30,3 +30,52 @@ class GuardView:
     is_in_use: bool = False
     is_notice: bool = False
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is kept of the idle guard of one pipeline. Times are in UTC.
+
+    Parameters
+    ----------
+    version
+        UUID of the pipeline version that was deployed here: of any other the guard keeps its hands.
+    minutes
+        Without an inference until it stops the pipeline; None while it is off.
+    ready_at
+        When the pipeline was first seen ready to answer: it counts from then on.
+    used_at
+        The last inference that is known of, from here or from the platform's log.
+    kept_until
+        It does not stop before: somebody asked to keep it running.
+    """
+
+    pipeline_id: int
+    pipeline_name: str
+    workspace_id: int
+    workspace_name: str
+    version: str
+    minutes: int | None
+    armed_at: datetime
+    armed_by_id: str = ""
+    armed_by: str = ""
+    ready_at: datetime | None = None
+    used_at: datetime | None = None
+    kept_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastUse:
+    """The last inference that is known of: when, and by whom. `at` is in UTC.
+
+    Parameters
+    ----------
+    who_id
+        Empty where it is not known by whom: the platform's log does not tell.
+    who
+        The person's address; empty for the sandbox's local person.
+    """
+
+    at: datetime
+    who_id: str = ""
+    who: str = ""

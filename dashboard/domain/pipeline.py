@@ -36,7 +36,15 @@ class PipelineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One process of a deployment: an engine (replica), its load balancer or a sidekick."""
+    """One process of a deployment: an engine (replica), its load balancer or a sidekick.
+
+    Parameters
+    ----------
+    version
+        UUID of the pipeline version an engine runs; empty where it does not tell.
+    restarts
+        How often it was started again, where the platform tells.
+    """
 
     name: str
     status: str
@@ -44,6 +52,13 @@ class Pod:
     details: tuple[str, ...] = ()
     required_cpu: str = ""
     required_memory: str = ""
+    version: str = ""
+    restarts: int | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it works."""
+        return self.status == "Running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,14 @@ class PipelineVersion:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline with its versions, newest first. Times are in UTC."""
+    """A pipeline with its versions, newest first. Times are in UTC.
+
+    Parameters
+    ----------
+    deployment
+        Its last deployment as it was when the list was read; with the number 0 where there never
+        was one, None where the list does not tell.
+    """
 
     pipeline_id: int
     name: str
@@ -99,6 +121,7 @@ class Pipeline:
     created_at: datetime
     updated_at: datetime
     versions: tuple[PipelineVersion, ...] = ()
+    deployment: Deployment | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +138,4 @@ class Deployment:
 
     deployment_id: int
     deployed: bool
-    engine_config: Mapping[str, Any] = field(default_factory=dict)
+    engine_config: Mapping[str, Any] = field(default_factory=dict, repr=False)

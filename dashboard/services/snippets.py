@@ -1,4 +1,4 @@
-"""SDK code that looks up or makes a connection, without any of its values.
+"""SDK code that looks up or makes a connection, or deploys a pipeline, without any secret value.
 
 The code runs as it is pasted: the log-in comes from the SDK's environment variables, and every
 value is asked for. Names are hostile: they reach the code as literals that only Python reads.
@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dashboard.domain.connection import Connection
+from dashboard.domain.deployment_settings import DeploymentSettings, Trigger
 from dashboard.domain.detail_tree import Leaf, Path, ValueKind, label_of
+from dashboard.domain.model import ModelVersion
+from dashboard.domain.pipeline import Pipeline
 
 _LOG_IN: Final = (
     "# The log-in comes from WALLAROO_URL, WALLAROO_SDK_AUTH_TYPE, WALLAROO_USER and "
@@ -68,6 +71,83 @@ def create_snippet(connection: Connection, leaves: Sequence[Leaf]) -> str:
         f"client.create_connection({name}, {type_}, details)",
     ]
     return "\n".join(lines) + "\n"
+
+
+def deploy_snippet(pipeline: Pipeline, version: ModelVersion, settings: DeploymentSettings) -> str:
+    """Return Python that deploys the pipeline; it asks for every value of the environment."""
+    calls = "".join(f"{_INDENT}.{call}\n" for call in _builder_calls(settings))
+    kinds = [kind for kind in ("Acceleration", "Architecture") if f"{kind}(" in calls]
+    imports = ["import getpass", ""] if settings.has_sidekick and settings.environment else []
+    imports += ["import wallaroo"]
+    imports += ["from wallaroo.deployment_config import DeploymentConfigBuilder"]
+    imports += [f"from wallaroo.engine_config import {', '.join(kinds)}"] if kinds else []
+    head = "\n".join(["# Deploys the pipeline with these settings.", _LOG_IN, *imports])
+    model = f"{_literal(version.model_name)}, version={_literal(version.version)}"
+    return f"""\
+{head}
+
+client = wallaroo.Client()
+client.set_current_workspace(client.get_workspace({_literal(pipeline.workspace_name)}))
+model = client.get_model({model})
+config = (
+    DeploymentConfigBuilder()
+{calls}{_INDENT}.build()
+)
+pipeline = client.get_pipeline({_literal(pipeline.name)})
+pipeline.clear()
+pipeline.add_model_step(model)
+pipeline.deploy(deployment_config=config)
+"""
+
+
+def _builder_calls(settings: DeploymentSettings) -> list[str]:
+    calls = [f"replica_count({settings.replicas})", *_scaling_calls(settings)]
+    calls += [f"cpus({settings.engine_cpus:.10g})", f"memory({_literal(settings.engine_memory)})"]
+    calls += _hardware_calls(settings, "engine")
+    if settings.has_sidekick:
+        calls.append(f"sidekick_cpus(model, {settings.sidekick_cpus:.10g})")
+        calls.append(f"sidekick_memory(model, {_literal(settings.sidekick_memory)})")
+        calls += _hardware_calls(settings, "sidekick")
+        asked = [
+            f"{_literal(one.name)}: getpass.getpass({_literal(f'{one.name}: ')})"
+            for one in settings.environment
+        ]
+        if asked:
+            calls.append(f"sidekick_env(model, {{{', '.join(asked)}}})")
+    if settings.label:
+        calls.append(f"deployment_label({_literal(settings.label)})")
+    return calls
+
+
+def _scaling_calls(settings: DeploymentSettings) -> list[str]:
+    scaling = settings.autoscaling
+    if scaling is None:
+        return []
+    limits = f"maximum={scaling.maximum}, minimum={scaling.minimum}"
+    calls = [f"replica_autoscale_min_max({limits})"]
+    if scaling.trigger is Trigger.CPU:
+        return [*calls, f"autoscale_cpu_utilization({scaling.cpu_percent})"]
+    return [
+        *calls,
+        f"scale_up_queue_depth({scaling.up_depth})",
+        f"scale_down_queue_depth({scaling.down_depth})",
+        f"autoscaling_window({scaling.window_s})",
+    ]
+
+
+def _hardware_calls(settings: DeploymentSettings, part: str) -> list[str]:
+    """Return the calls for GPUs and processors; of the sidekick they name the model."""
+    is_engine = part == "engine"
+    begin, first = ("", "") if is_engine else ("sidekick_", "model, ")
+    gpus = getattr(settings, f"{part}_gpus")
+    architecture = getattr(settings, f"{part}_architecture")
+    acceleration = getattr(settings, f"{part}_acceleration")
+    calls = [f"{begin}gpus({first}{gpus})"] if gpus else []
+    if architecture is not None:
+        calls.append(f"{begin}arch({first}Architecture({_literal(architecture.value)}))")
+    if acceleration is not None:
+        calls.append(f"{begin}accel({first}Acceleration({_literal(acceleration.value)}))")
+    return calls
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from components import presenting
 from components.messages import field_box
 from components.text import plain
 from dashboard import live, runtime, session, strings
@@ -17,6 +18,7 @@ from dashboard.domain.model import ModelVersion
 from dashboard.domain.workspace import labels
 from dashboard.views import (
     deleting,
+    deploy_asking,
     deploying,
     exporting,
     linking,
@@ -26,12 +28,24 @@ from dashboard.views import (
     undeploying,
 )
 
+#: What takes something away, or shows what an audience must not see.
+_NOT_ON_STAGE = (
+    "undeploy",
+    "undeploy_mine",
+    "use_instance",
+    "delete_connections",
+    "export_connections",
+    "add_member",
+    "delete_runs",
+    "export_run",
+)
+
 
 def draw() -> None:
     """Draw the open dialog, if one is."""
     name, subject = session.dialog()
     openers: dict[str, Callable[[str], None]] = {
-        "deploy": deploying.draw_deploy,
+        "deploy": deploy_asking.draw,
         "undeploy": undeploying.draw,
         "undeploy_mine": undeploying.draw_mine,
         "new_pipeline": _new_pipeline,
@@ -46,6 +60,9 @@ def draw() -> None:
         "export_run": run_export.draw,
     }
     if name not in openers:
+        return
+    if presenting.is_on() and name in _NOT_ON_STAGE:
+        session.close_dialog()
         return
     openers[name](subject)
     if session.dialog() != (name, subject):
@@ -100,7 +117,9 @@ def _pipeline_from(
     version = st.selectbox(
         "Model version",
         versions,
-        format_func=lambda one: f"{plain(one.model_name)}, version {one.version[:8]}",
+        format_func=lambda one: (
+            f"{plain(one.model_name)}, version {presenting.short_id(one.version)}"
+        ),
         key=session.form_key(form, "version"),
     )
     name_key = session.form_key(form, "name")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from components import idle_guard, presenting
 from components.badges import Look, badge
 from components.text import count, md
 from dashboard import live, runtime, session
+from dashboard.domain.idle import GuardView
 from dashboard.domain.pipeline import Pipeline, PipelineState
+from dashboard.views import guarding
 
+_MOST_NAMED = 4
 _SANDBOX = Look("science", "yellow", "")
 _INSTANCE = Look("cloud", "green", "")
 
@@ -20,6 +27,7 @@ def draw() -> None:
     with st.sidebar:
         _place_card()
         _running_card()
+        _presenter_switch()
 
 
 def _place_card() -> None:
@@ -36,7 +44,7 @@ def _place_card() -> None:
             st.markdown(":small[:gray[On this computer. Nothing leaves it but the fetches.]]")
         else:
             host = urlsplit(place.url).hostname or ""
-            st.markdown(f":small[:gray[{md(host)}]]")
+            st.markdown(f":small[:gray[{md(presenting.host(host))}]]")
         if place.wait_ms:
             st.markdown(f":small[Each row waits {place.wait_ms:.0f} ms more, to rehearse.]")
         if place.is_sandbox:
@@ -45,6 +53,7 @@ def _place_card() -> None:
                 icon=":material/cloud:",
                 type="tertiary",
                 key="rail_use_instance",
+                **presenting.off(),
                 on_click=session.open_dialog,
                 args=("use_instance",),
             )
@@ -65,17 +74,63 @@ def _running_card() -> None:
     told = [count(running, "pipeline") + " running"] if running else []
     if running < len(busy):
         told.append(f"{len(busy) - running} starting")
+    guards = {one.pipeline_id: current.guard.view(one.pipeline_id) for one, _ in busy}
     with st.container(border=True, key="rail_running", gap="xsmall"):
         st.markdown(f"**{', '.join(told)}**")
-        for pipeline, view in busy[:4]:
+        _first_stop(guards, count_of=len(busy))
+        for pipeline, view in busy[:_MOST_NAMED]:
             st.markdown(f":small[{md(pipeline.name)}: {md(str(view.state).lower())}]")
+        if len(busy) > _MOST_NAMED:
+            st.markdown(f":small[and {len(busy) - _MOST_NAMED} more]")
+        _last_minutes([one for one, _ in busy], guards)
         st.button(
             "Undeploy…",
             key="rail_undeploy",
+            **presenting.off(),
             width="stretch",
             on_click=_undeploy,
             args=([pipeline for pipeline, _ in busy],),
         )
+
+
+def _first_stop(guards: Mapping[int, GuardView | None], *, count_of: int) -> None:
+    first = idle_guard.first_stop(guards.values())
+    if first is None or first.stops_at is None:
+        return
+    left = idle_guard.time_left(first.stops_at - datetime.now(UTC))
+    begin = "first stop in" if count_of > 1 else "stops in"
+    st.markdown(f":material/timer: {begin} **{left}**")
+
+
+def _last_minutes(busy: Sequence[Pipeline], guards: Mapping[int, GuardView | None]) -> None:
+    """Say what is about to stop, and offer to put it off, on whatever page one is."""
+    now = datetime.now(UTC)
+    soon = [one for one in busy if idle_guard.is_soon(guards[one.pipeline_id], now=now)]
+    for pipeline in soon[:2]:
+        view = guards[pipeline.pipeline_id]
+        is_notice = view is not None and view.is_notice
+        # The countdown of the only one stands there already.
+        if is_notice or len(busy) > 1:
+            why = "unused while this dashboard was away" if is_notice else "unused"
+            told = f"{md(pipeline.name)} {idle_guard.countdown(view, now=now)}, {why}."
+            st.markdown(f":small[:yellow[:material/warning: {told}]]")
+        idle_guard.keep_button(
+            f"rail_keep_{pipeline.pipeline_id}", partial(guarding.keep, pipeline), is_narrow=True
+        )
+
+
+def _presenter_switch() -> None:
+    st.toggle(
+        "Presenter mode",
+        key=presenting.SWITCH,
+        help="Large type; without hosts, e-mail addresses, ids and raw JSON; nothing can be "
+        "deleted or stopped. It is kept in the address.",
+        on_change=_present,
+    )
+
+
+def _present() -> None:
+    presenting.switch(is_wanted=bool(st.session_state[presenting.SWITCH]))
 
 
 def _undeploy(pipelines: list[Pipeline]) -> None:

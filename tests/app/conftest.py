@@ -66,6 +66,8 @@ class Platform:
         wait_until(lambda: not self._is_at_work(), within_s=_SETTLE_S, what="the work is done")
         self.current.reads.forget(LOCAL_KEY)
         self.current.jobs.take_news(self.who)
+        # A platform does not begin anew, so there is no call for this either.
+        self.current.watch._entries.clear()
         for mark in (CREATED_MARK, TIMING_MARK, "home_facts"):
             self.current.marks.put(mark, "")
 

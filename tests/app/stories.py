@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from components.empty_state import Way, empty_state
 from components.error_panel import error_panel, stale_notice
 from components.home_cards import Running, cards_row
-from components.pipeline_card import PipelineFacts, pipeline_card
+from components.pipeline_card import pipeline_card
+from components.pipeline_facts import Holder, PipelineFacts
 from components.steps import steps_row
 from components.table_card import table_card
 from dashboard.domain.check import Health
@@ -79,6 +80,9 @@ def card(state: PipelineState | None, **changes: object) -> PipelineFacts:
         "phases": phases,
         "settings": DeploymentSettings(replicas=2) if uses else None,
         "model_version": model_version(),
+        "recover_left_s": 558.0 if state is PipelineState.ERROR else None,
+        "holders": (Holder("house-price", 0.5, 2**30),),
+        "now": NOW,
     }
     return PipelineFacts(**{**known, **changes})  # type: ignore[arg-type] # mixed values by name
 
@@ -193,8 +197,17 @@ def draw_empty(title: str, explanation: str) -> None:
     empty_state(title, explanation, ways, icon="link")
 
 
-def draw_pipeline(facts: PipelineFacts, *, is_busy: bool = False) -> None:
-    pipeline_card(facts, is_busy=is_busy, on_act=lambda act: st.session_state.update(asked=act))
+def draw_pipeline(
+    facts: PipelineFacts, *, is_busy: bool = False, is_open: bool = True, is_only: bool = True
+) -> None:
+    pipeline_card(
+        facts,
+        is_busy=is_busy,
+        on_act=lambda act: st.session_state.update(asked=act),
+        on_guard=lambda minutes: st.session_state.update(asked=minutes),
+        is_open=is_open,
+        is_only=is_only,
+    )
 
 
 def draw_table(

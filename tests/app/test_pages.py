@@ -358,46 +358,6 @@ def test_an_address_of_a_run_that_is_not_kept_is_no_dead_end(demo, open_page, pa
 # Dialogs
 
 
-def deploy_dialog(at: AppTest) -> AppTest:
-    settle(at)
-    (button,) = [one for one in at.button if one.label == "Deploy…"]
-    return settle(button.click().run())
-
-
-def field(at: AppTest, name: str):
-    kinds = (*at.text_input, *at.number_input)
-    return next(one for one in kinds if str(one.key).endswith(f"_{name}"))
-
-
-def submit_button(at: AppTest):
-    return next(one for one in at.button if str(one.key).endswith("_submit"))
-
-
-def test_the_deploy_dialog_says_the_total_of_what_it_takes(demo, open_page):
-    at = deploy_dialog(open_page("pipelines"))
-    assert shown(at.get("dialog")[0].proto.dialog.title) == "Deploy hf-summarizer"
-    assert "**1.25 CPU and 5 GiB**" in words(at)
-    field(at, "replicas").set_value(3).run()
-    assert "**3.75 CPU and 15 GiB**" in words(at)
-    field(at, "sidekick_memory").input("512Mi").run()
-    assert "**3.75 CPU and 4.5 GiB**" in words(at)
-    size = next(one for one in at.segmented_control if one.label == "Size")
-    size.set_value("Large").run()
-    assert "**3 CPU and 10 GiB**" in words(at)
-    assert not submit_button(at).disabled
-
-
-@pytest.mark.parametrize("memory", ["4", "4 GB", "", "-1Gi", "1.5Gi", "<b>"])
-def test_a_memory_that_is_none_is_told_at_once_and_not_deployed(demo, open_page, memory):
-    at = deploy_dialog(open_page("pipelines"))
-    field(at, "engine_memory").input(memory).run()
-    assert "A whole number with Mi or Gi" in shown(words(at))
-    assert "It takes" not in words(at)
-    assert submit_button(at).disabled
-    field(at, "engine_memory").input("2Gi").run()
-    assert not submit_button(at).disabled
-
-
 def test_a_new_pipeline_needs_a_workspace(empty, open_page):
     at = settle(open_page("pipelines"))
     settle(at.button(key="pipelines_new").click().run())

@@ -44,11 +44,18 @@ def running_dashboard(
     *,
     cwd: Path = PROJECT_ROOT,
     env: Mapping[str, str] | None = None,
+    module: str = "dashboard",
     **settings: object,
 ) -> Iterator[RunningDashboard]:
-    """Start `python -m dashboard`, wait for its address, and stop it at the end."""
+    """Start `python -m dashboard`, wait for its address, and stop it at the end.
+
+    Parameters
+    ----------
+    module
+        What is started in its place, with some part of it made quicker for a test.
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "dashboard"],
+        [sys.executable, "-m", module],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

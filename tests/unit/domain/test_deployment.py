@@ -1,8 +1,19 @@
 from __future__ import annotations
 
-from dashboard.domain.deployment import PhaseState, advance, reached
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dashboard.domain.deployment import PhaseState, advance, deployed_at, reached
 from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
-from dashboard.domain.pipeline import DeploymentStatus, PipelineState, Pod
+from dashboard.domain.pipeline import (
+    DeploymentStatus,
+    Pipeline,
+    PipelineState,
+    PipelineVersion,
+    Pod,
+)
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def status(state, *, engine="Pending", sidekick="Pending", reason=""):
@@ -30,6 +41,25 @@ def test_phases_are_reached_in_order_and_stay_reached():
     assert states(phases)[2] is done
     phases = advance(phases, status(PipelineState.RUNNING), elapsed_s=4.0)
     assert states(phases) == [done] * 5
+
+
+def test_phases_seen_long_after_they_were_reached_have_no_time():
+    phases = advance((), status(PipelineState.STARTING, engine="Running"), elapsed_s=None)
+    assert states(phases)[:3] == [PhaseState.DONE] * 3
+    assert [phase.at_s for phase in phases] == [None] * 5
+    phases = advance(phases, status(PipelineState.RUNNING), elapsed_s=9.0)
+    assert [phase.at_s for phase in phases] == [None, None, None, 9.0, 9.0]
+
+
+def test_it_was_deployed_when_the_version_that_runs_was_made():
+    versions = tuple(PipelineVersion(day, f"v-{day}", T0.replace(day=day)) for day in (3, 2, 1))
+    pipeline = Pipeline(1, "p", 1, "room", T0, T0, versions)
+    running = DeploymentStatus(PipelineState.RUNNING, running_versions=("v-2",))
+    newer = DeploymentStatus(PipelineState.RUNNING, running_versions=("v-4",))
+    assert deployed_at(pipeline, running) == T0.replace(day=2)
+    assert deployed_at(pipeline) == T0.replace(day=3)
+    assert deployed_at(pipeline, newer) is None
+    assert deployed_at(replace(pipeline, versions=())) is None
 
 
 def test_no_room_on_the_platform_is_the_phase_that_fails():

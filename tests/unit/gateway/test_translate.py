@@ -11,16 +11,6 @@ import pytest
 from dashboard.domain.pipeline import PipelineState
 from dashboard.gateway import translate
 
-CONFIG: dict[str, Any] = {
-    "engine": {
-        "cpu": 0.25,
-        "replicas": 1,
-        "resources": {"limits": {"cpu": 0.25, "memory": "1Gi"}},
-    },
-    "enginelb": {},
-    "engineAux": {"images": {"m-7": {"resources": {"limits": {"cpu": 1.0}}}}},
-}
-
 
 @pytest.mark.parametrize(
     ("given", "expected"),
@@ -87,31 +77,6 @@ def test_a_status_tree_is_read_with_its_processes():
 def test_an_unknown_status_word_is_shown_as_starting_with_the_word():
     status = translate.status({"status": "Reticulating"}, wanted=True)
     assert (status.state, status.platform_word) == (PipelineState.STARTING, "Reticulating")
-
-
-def test_the_platforms_additions_to_a_configuration_make_no_difference():
-    stored = {**CONFIG, "workspace_id": 1, "engine": {**CONFIG["engine"], "arch": "x86"}}
-    assert translate.asks_the_same(stored, CONFIG)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"engine": {**CONFIG["engine"], "replicas": 2}},
-        {"engine": {**CONFIG["engine"], "autoscale": {"replica_max": 5}}},
-        {"engine": {**CONFIG["engine"], "cpu": 0.5}},
-        {"engineAux": {"images": {}}},
-        {"engineAux": {"images": {**CONFIG["engineAux"]["images"], "n-8": {}}}},
-        {"engineAux": None, "engine": None},
-    ],
-)
-def test_any_other_size_makes_a_difference(change):
-    assert not translate.asks_the_same({**CONFIG, **change}, CONFIG)
-
-
-def test_a_configuration_without_replicas_means_one():
-    engine = {key: value for key, value in CONFIG["engine"].items() if key != "replicas"}
-    assert translate.asks_the_same({**CONFIG, "engine": engine}, CONFIG)
 
 
 def test_a_frames_row_becomes_plain_python():

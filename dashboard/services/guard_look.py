@@ -1,0 +1,266 @@
+"""The idle guard's look at the platform: what runs, what its log tells, and the stop itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from dashboard.domain.activity import Act, ActResult
+from dashboard.domain.identity import Identity
+from dashboard.domain.idle import Guard
+from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
+from dashboard.errors import DashboardError, NotFound
+from dashboard.services.activity import ActivityLog
+from dashboard.services.catalog import GatewayOf
+from dashboard.services.clock import Clock
+from dashboard.services.guard_state import STOPPABLE, Guarded, Pace
+from dashboard.services.pipeline_use import PipelineUse
+from dashboard.store.guard_records import GuardRecords
+
+NOBODY = "Cannot stop it: nobody is signed in."
+FOREIGN = "It was deployed again from elsewhere since. It is not the idle guard's to stop."
+#: How the guard signs in the activity log.
+SIGNED = "idle guard"
+
+_LOG_ROWS = 20
+#: A version that is no older may be about to be deployed by somebody.
+_FRESH_VERSION = timedelta(minutes=2)
+#: So long after a deploy the platform may not know of it yet.
+_JUST_ARMED = timedelta(seconds=30)
+#: What a stop may take before another dashboard tries it.
+_CLAIM = timedelta(minutes=2)
+
+Undeploy = Callable[[Identity, Pipeline], object]
+
+
+class GuardLook:
+    """Looks at one pipeline at a time; blocks on the platform. Thread-safe.
+
+    Parameters
+    ----------
+    identity
+        Whose token it works with; None while nobody is signed in.
+    undeploy
+        Stops a pipeline, and tells whoever follows it.
+    """
+
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        gateway: GatewayOf,
+        *,
+        identity: Callable[[], Identity | None],
+        undeploy: Undeploy,
+        records: GuardRecords,
+        use: PipelineUse,
+        activity: ActivityLog,
+        on_unexpected: Callable[[BaseException], DashboardError],
+        clock: Clock | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._identity = identity
+        self._undeploy = undeploy
+        self._records = records
+        self._use = use
+        self._activity = activity
+        self._on_unexpected = on_unexpected
+        self._clock = clock or Clock()
+        self._pace = pace or Pace()
+
+    def look(self, one: Guarded, is_current: Callable[[Guarded], bool]) -> bool:
+        """Look at a pipeline, and stop it if it is time; whether it is to be forgotten.
+
+        Raises nothing: what went wrong stands in `one.problem`, with a later time to look again.
+
+        Parameters
+        ----------
+        is_current
+            Whether it is still the one that is watched: asked right before the stop.
+        """
+        try:
+            return self._look(one, is_current)
+        except DashboardError as exc:
+            self._fail(one, f"The platform could not be asked. {exc.message}")
+        except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
+            error = self._on_unexpected(exc)
+            self._fail(one, f"The platform could not be asked. {error.message}")
+        return False
+
+    def _look(self, one: Guarded, is_current: Callable[[Guarded], bool]) -> bool:
+        guard, who = one.guard, self._identity()
+        if who is None:
+            one.problem = NOBODY if guard.minutes is not None else ""
+            one.next_at = self._clock.now() + self._pace.minutes(1 / 12)
+            return False
+        status = self._status(who, guard)
+        now = self._clock.now()
+        if status.state is PipelineState.NOT_DEPLOYED:
+            return self._is_over(one)
+        is_ours = self._is_ours(who, guard, status)
+        if one.note_status(status, is_ours=is_ours, now=now):
+            self._records.note_seen(one.guard)
+        if is_ours and guard.minutes is not None and one.counts_from is not None:
+            return self._try_to_weigh(one, who, is_current)
+        one.problem, one.failures = "" if is_ours else FOREIGN, 0
+        one.plan(self._pace, now=now, is_in_use=False)
+        return False
+
+    def _status(self, who: Identity, guard: Guard) -> DeploymentStatus:
+        try:
+            return self._gateway().status(who, _pipeline(guard))
+        except NotFound:
+            return DeploymentStatus(PipelineState.NOT_DEPLOYED)
+
+    def _is_over(self, one: Guarded) -> bool:
+        """Whether a pipeline that is not deployed was; the platform may not know of it yet."""
+        now, guard = self._clock.now(), one.guard
+        if one.state is None and now - guard.armed_at < _JUST_ARMED:
+            one.next_at = now + timedelta(seconds=self._pace.starting_s)
+            return False
+        self._records.drop(guard.pipeline_id, guard.version)
+        return True
+
+    def _try_to_weigh(
+        self, one: Guarded, who: Identity, is_current: Callable[[Guarded], bool]
+    ) -> bool:
+        try:
+            return self._weigh(one, who, is_current)
+        except _NotYet as exc:
+            if exc.told:
+                self._fail(one, exc.told)
+            else:
+                one.next_at = self._clock.now() + self._pace.minutes(1)
+            return False
+
+    def _weigh(self, one: Guarded, who: Identity, is_current: Callable[[Guarded], bool]) -> bool:
+        """Read the log where it is time to, and stop it where it is due."""
+        is_in_use = self._is_in_use(one)
+        if not is_in_use and self._wants_log(one):
+            self._read_log(one, who)
+        if not is_in_use and self._is_due(one) and one.state in STOPPABLE:
+            if self._may_be_replaced(who, one.guard):
+                raise _NotYet
+            if is_current(one) and self._stop(one, who):
+                return True
+        one.problem, one.failures = "", 0
+        one.plan(self._pace, now=self._clock.now(), is_in_use=is_in_use)
+        return False
+
+    def _is_in_use(self, one: Guarded) -> bool:
+        number = one.guard.pipeline_id
+        one.has_run = self._records.has_run_under_way(
+            one.guard.workspace_id, one.guard.pipeline_name
+        )
+        return one.has_run or self._use.is_in_use(number)
+
+    def _is_due(self, one: Guarded) -> bool:
+        one.note_use(self._use.last(one.guard.pipeline_id))
+        stops_at = one.stops_at(self._pace)
+        return stops_at is not None and self._clock.now() >= stops_at
+
+    def _wants_log(self, one: Guarded) -> bool:
+        stops_at = one.stops_at(self._pace)
+        if not one.is_sure or stops_at is None:
+            return True
+        return self._clock.now() >= stops_at - timedelta(seconds=self._pace.near_s)
+
+    def _read_log(self, one: Guarded, who: Identity) -> None:
+        try:
+            page = self._gateway().log_page(who, _pipeline(one.guard), limit=_LOG_ROWS)
+        except DashboardError as exc:
+            raise _NotYet(
+                f"It is not stopped: the platform's log cannot be read. {exc.message}"
+            ) from None
+        times = [row.get("time") for row in page.rows]
+        known = [float(at) for at in times if isinstance(at, int | float) and at >= 0]
+        if times and not known:
+            raise _NotYet("It is not stopped: the platform's log tells no times.")
+        now = self._clock.now()
+        one.note_log(known, now=now)
+        one.sure(self._pace, now=now)
+
+    def _is_ours(self, who: Identity, guard: Guard, status: DeploymentStatus) -> bool:
+        if status.running_versions:
+            return set(status.running_versions) == {guard.version}
+        if status.state is PipelineState.STARTING:
+            return True  # it is not stopped while it starts, and told right once it runs
+        found = self._found(who, guard)
+        return not found.versions or found.versions[0].version == guard.version
+
+    def _may_be_replaced(self, who: Identity, guard: Guard) -> bool:
+        """Whether somebody has just made another version, which a deploy does first."""
+        versions = self._found(who, guard).versions
+        newest = versions[0] if versions else None
+        if newest is None or newest.version == guard.version:
+            return False
+        return self._clock.now() - newest.created_at < _FRESH_VERSION
+
+    def _found(self, who: Identity, guard: Guard) -> Pipeline:
+        return self._gateway().get_pipeline(
+            who, workspace_id=guard.workspace_id, name=guard.pipeline_name
+        )
+
+    def _stop(self, one: Guarded, who: Identity) -> bool:
+        """Undeploy it, if nothing has come up since; whether it was undeployed."""
+        now, guard = self._clock.now(), one.guard
+        number = guard.pipeline_id
+        if not one.begin_stop(self._pace, self._use.last(number), now=now):
+            return False
+        try:
+            # Asked after the stop has begun: a deploy holds the pipeline first, then looks for one.
+            if self._use.is_in_use(number):
+                return False
+            # Of several dashboards with one database, one stops it.
+            claimed_until = now + _CLAIM
+            if one.is_stored and not self._records.claim_stop(guard, now=now, until=claimed_until):
+                raise _NotYet
+            self._undeploy_it(one, who)
+        finally:
+            one.end_stop()
+        self._records.drop(number, guard.version)
+        self._note(guard, who, ActResult.DONE, f"Unused for {guard.minutes} min.")
+        return True
+
+    def _undeploy_it(self, one: Guarded, who: Identity) -> None:
+        guard = one.guard
+        try:
+            self._undeploy(who, _pipeline(guard))
+        except Exception as exc:  # noqa: BLE001 - whatever it was, it is tried again
+            error = exc if isinstance(exc, DashboardError) else self._on_unexpected(exc)
+            self._records.keep_until(guard.pipeline_id, guard.kept_until)
+            if one.failures == 0:
+                self._note(guard, who, ActResult.FAILED, error.message)
+            raise _NotYet(f"It could not be stopped. {error.message}") from None
+
+    def _note(self, guard: Guard, who: Identity, result: ActResult, note: str) -> None:
+        self._activity.note(
+            Identity(who.key, SIGNED, SIGNED),
+            Act.STOPPED_IDLE,
+            result=result,
+            workspace=guard.workspace_name,
+            pipeline=guard.pipeline_name,
+            note=note,
+        )
+
+    def _fail(self, one: Guarded, problem: str) -> None:
+        one.fail(problem, self._pace, now=self._clock.now())
+
+
+class _NotYet(Exception):
+    """It is not stopped now, for a reason that is told, if it is one to tell."""
+
+    def __init__(self, told: str = "") -> None:
+        super().__init__(told)
+        self.told = told
+
+
+def _pipeline(guard: Guard) -> Pipeline:
+    """Return the pipeline as far as a call about its deployment needs it."""
+    return Pipeline(
+        pipeline_id=guard.pipeline_id,
+        name=guard.pipeline_name,
+        workspace_id=guard.workspace_id,
+        workspace_name=guard.workspace_name,
+        created_at=guard.armed_at,
+        updated_at=guard.armed_at,
+    )

@@ -1,0 +1,141 @@
+"""Gathers what is known of one pipeline, for its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from components.pipeline_facts import Holder, LastRequest, PipelineFacts
+from dashboard import live, runtime, session
+from dashboard.domain.deploy_record import DeployRecord
+from dashboard.domain.deploy_trouble import Cause, trouble_of
+from dashboard.domain.deployment import deployed_at
+from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.identity import Identity
+from dashboard.domain.pipeline import DeploymentStatus, Pipeline
+from dashboard.domain.run import Run
+from dashboard.services import last_use
+from dashboard.services.watch import DeploymentView
+from dashboard.views import deploying
+
+#: A run's last answer is in the platform's log within this time.
+_LOG_LAG = timedelta(seconds=5)
+
+
+def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> PipelineFacts:
+    """Return what a card shows.
+
+    Parameters
+    ----------
+    listed
+        All pipelines this person sees.
+    is_open
+        Whether it is drawn in full; only then the platform is asked for more than the state.
+    """
+    current = runtime.current()
+    who = current.identity()
+    view = current.watch.look(who, pipeline, wait_s=session.read_budget_s(), closely=is_open)
+    uses = view.state is not None and view.state.uses_resources
+    record = _record(pipeline) if uses else None
+    is_wrong = view.status is not None and trouble_of(view.status) is not None
+    return PipelineFacts(
+        pipeline=pipeline,
+        status=view.status,
+        since_s=view.since_s,
+        started_s=view.started_s,
+        usual_start_s=current.deployments.usual_start_s(pipeline.pipeline_id) or view.usual_start_s,
+        phases=view.phases,
+        recover_left_s=view.recover_left_s,
+        restarts=view.restarts,
+        settings=settings_in(pipeline) if uses else None,
+        model_version=deploying.model_version_of(pipeline) if is_open else None,
+        guard=current.guard.view(pipeline.pipeline_id) if uses else None,
+        deployed_at=deployed_at(pipeline, view.status) if uses else None,
+        by=_by(record, view, pipeline, who),
+        last_use=_last_use(pipeline, is_open=is_open),
+        holders=_holders(pipeline, listed) if is_wrong else (),
+        log_lines=_log_lines(pipeline, view.status) if is_open else (),
+        problem=view.error.message if view.error else "",
+        now=datetime.now(UTC),
+        zone=session.zone(),
+    )
+
+
+def settings_in(pipeline: Pipeline) -> DeploymentSettings | None:
+    """What the running deployment was asked to take, if the platform has told."""
+    if pipeline.deployment is not None:
+        return settings_of(pipeline.deployment.engine_config)
+    return deploying.stored_settings(pipeline)
+
+
+def _record(pipeline: Pipeline) -> DeployRecord | None:
+    """Return the last deploy that was asked for here, if there was one."""
+    current = runtime.current()
+    return live.read(current.deployments.last(current.identity(), pipeline), wait=False).value
+
+
+def _by(
+    record: DeployRecord | None, view: DeploymentView, pipeline: Pipeline, who: Identity
+) -> str:
+    """Who deployed it; empty where it was not from here, or what runs is another version."""
+    running = view.status.running_versions if view.status is not None else ()
+    newest = tuple(one.version for one in pipeline.versions[:1])
+    if record is None or record.version not in (running or newest):
+        return ""
+    return _person(record.who_id, record.who, who)
+
+
+def _person(user_id: str, address: str, who: Identity) -> str:
+    return "you" if user_id == who.user_id else address
+
+
+def _last_use(pipeline: Pipeline, *, is_open: bool) -> LastRequest | None:
+    """Return the newest inference: of the runs from here, and of the platform's log if open."""
+    current = runtime.current()
+    who = current.identity()
+    runs = live.read(current.run_actions.recent(who), wait=False).value or ()
+    run = next((one for one in runs if _is_of(one, pipeline) and one.started_at is not None), None)
+    used = None
+    if run is not None and run.started_at is not None:
+        ended_at = run.finished_at if run.state.is_over else datetime.now(UTC)
+        used = LastRequest(ended_at or run.started_at, _person(run.owner_id, run.owner_email, who))
+    seen = current.guard.last_use(pipeline.pipeline_id)
+    if seen is not None and (used is None or seen.at > used.at):
+        used = LastRequest(seen.at, _person(seen.who_id, seen.who, who) if seen.who_id else "")
+    if not is_open:
+        return used
+    logged = live.read(last_use.last_inference(current.gateway, who, pipeline), wait=False).value
+    if logged is not None and (used is None or logged > used.at + _LOG_LAG):
+        return LastRequest(logged)
+    return used
+
+
+def _is_of(run: Run, pipeline: Pipeline) -> bool:
+    return (run.workspace_id, run.pipeline_name) == (pipeline.workspace_id, pipeline.name)
+
+
+def _holders(pipeline: Pipeline, listed: Sequence[Pipeline]) -> tuple[Holder, ...]:
+    """Return the other deployed pipelines that hold something, as far as this person sees them."""
+    found = []
+    for one in listed:
+        if one.pipeline_id == pipeline.pipeline_id or one.deployment is None:
+            continue
+        settings = settings_in(one) if one.deployment.deployed else None
+        if settings is not None:
+            found.append(Holder(one.name, settings.total_cpus, settings.total_memory_bytes))
+    return tuple(found)
+
+
+def _log_lines(pipeline: Pipeline, status: DeploymentStatus | None) -> tuple[str, ...]:
+    """Return what a sidekick that does not run has written, where the platform gives it."""
+    if status is None:
+        return ()
+    trouble = trouble_of(status)
+    if trouble is None or not trouble.is_sidekick or trouble.cause is Cause.NO_ROOM:
+        return ()
+    pod = next((one for one in status.sidekicks if not one.is_running and one.reason), None)
+    if pod is None:
+        return ()
+    current = runtime.current()
+    query = last_use.pod_log(current.gateway, current.identity(), pipeline, pod.name)
+    return live.read(query, wait=False).value or ()

@@ -1,0 +1,325 @@
+"""Deploys as use cases: what is kept, noted, watched and guarded, whoever clicks and when."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from dashboard.domain.activity import Act, ActivityFilter, ActResult
+from dashboard.domain.deployment_settings import DeploymentSettings, Variable
+from dashboard.domain.identity import Identity
+from dashboard.domain.idle import GuardView
+from dashboard.domain.model import ModelVersion
+from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
+from dashboard.errors import Conflict, DeployFailed, InvalidInput, UnexpectedAnswer
+from dashboard.gateway.base import DeployedVersion
+from dashboard.masking import SecretText
+from dashboard.services.activity import ActivityLog
+from dashboard.services.deploy_log import DeployLog
+from dashboard.services.deployments import Deployments
+from dashboard.services.jobs import Outcome
+from dashboard.services.reads import Reads
+from dashboard.services.watch import DeploymentWatch
+from dashboard.store.database import default_url, open_store, open_vault
+from tests.support.waiting import wait_until
+
+ANN = Identity("ann-key", "u1", "ann@example.com")
+BOB = Identity("bob-key", "u2", "bob@example.com")
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+PIPE = Pipeline(7, "hf-summarizer", 1, "room", T0, T0)
+MODEL = ModelVersion(3, "u-3", "m", "sha")
+PLANTED = "hf_planted-token-77aa"
+SETTINGS = DeploymentSettings(environment=(Variable("HF_TOKEN", SecretText(PLANTED)),))
+OFF = DeploymentStatus(PipelineState.NOT_DEPLOYED)
+
+
+def status(state, *versions):
+    return DeploymentStatus(state, state.value, running_versions=versions)
+
+
+class Inline(Executor):
+    def submit(self, fn, /, *args, **kwargs):
+        fn(*args, **kwargs)
+        return Future()
+
+
+class Platform:
+    """Counts the deploys; each makes a version of its own."""
+
+    def __init__(self) -> None:
+        self.answer = OFF
+        self.deploys = 0
+        self.error: Exception | None = None
+        self.already_running = False
+        self.held = threading.Event()
+        self.held.set()
+
+    def status(self, _who, _pipeline):
+        return self.answer
+
+    def deploy(self, _who, _pipeline, **_asked):
+        if self.error is not None:
+            raise self.error
+        self.deploys += 1
+        self.held.wait(10)
+        version = f"v-{self.deploys}"
+        return DeployedVersion(1, version, T0, already_running=self.already_running)
+
+    def undeploy(self, _who, _pipeline):
+        self.answer = OFF
+
+    def list_workspaces(self, _who):
+        return ()
+
+    def upload_model(self, *_args, **_named):
+        raise InvalidInput("The platform could not use the file: no weights.", field="file")
+
+
+class Guard:
+    def __init__(self) -> None:
+        self.minutes: dict[int, int | None] = {}
+
+    def view(self, pipeline_id):
+        if pipeline_id not in self.minutes:
+            return None
+        return GuardView(minutes=self.minutes[pipeline_id])
+
+    def arm(self, _who, pipeline, *, minutes, **_version):
+        self.minutes[pipeline.pipeline_id] = minutes
+
+    def set_minutes(self, _who, pipeline, minutes):
+        self.minutes[pipeline.pipeline_id] = minutes
+        return Outcome(f"It stops after {minutes} min.")
+
+    def held(self, _pipeline_id):
+        return contextlib.nullcontext()
+
+    def disarm(self, pipeline_id):
+        self.minutes.pop(pipeline_id, None)
+
+
+class Now:
+    s = 100.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class Desk:
+    """The service with all that is behind it."""
+
+    def __init__(self, folder: Path) -> None:
+        url = default_url(folder)
+        vault = open_vault(url, data_dir=folder)
+        self.store = open_store(url, data_dir=folder, vault=vault)
+        self.platform, self.guard, self.now = Platform(), Guard(), Now()
+        reads = Reads(Inline(), on_unexpected=lambda exc: UnexpectedAnswer(str(exc)))
+        self.activity = ActivityLog(self.store, reads)
+        self.deploys = DeployLog(self.store, reads, clock=self.now)
+        self.watch = DeploymentWatch(
+            Inline(),
+            self.platform.status,
+            clock=self.now,
+            on_unexpected=lambda exc: UnexpectedAnswer(str(exc)),
+            on_status=self.deploys.seen,
+        )
+        self.service = Deployments(
+            lambda: cast("Any", self.platform),  # it has the few calls that are made
+            reads,
+            self.watch,
+            deploys=self.deploys,
+            activity=self.activity,
+            guard=cast("Any", self.guard),  # as above
+        )
+
+    def deploy(self, who=ANN, *, settings=SETTINGS, idle_minutes=60):
+        return self.service.deploy(
+            who, PIPE, model_version=MODEL, settings=settings, idle_minutes=idle_minutes
+        )
+
+    def sees(self, answer, *, after_s=1.0):
+        self.platform.answer = answer
+        self.now.s += after_s
+        self.watch.look(ANN, PIPE)
+        self.watch.tick()
+
+    def entries(self):
+        return self.activity.page(ActivityFilter()).entries
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.store.close()
+
+
+def test_a_deploy_is_kept_noted_and_guarded(desk):
+    assert desk.deploy().message == "Starting hf-summarizer."
+    (mine,) = desk.service.mine(ANN)
+    assert (mine.version, mine.settings, mine.ready_after_s) == ("v-1", SETTINGS, None)
+    assert desk.service.last(ANN, PIPE).load() == mine
+    assert desk.service.mine(BOB) == ()
+    assert desk.service.last(BOB, PIPE).load() is None
+    assert desk.guard.minutes == {7: 60}
+    (entry,) = desk.entries()
+    assert (entry.act, entry.pipeline, entry.workspace) == (Act.DEPLOYED, "hf-summarizer", "room")
+    assert entry.note == "1.25 CPU and 5 GiB, 1 replica. Stops when unused for 60 min."
+
+
+def test_how_long_a_start_took_is_kept_once_it_answers(desk):
+    for seconds in (4.0, 2.0, 9.0):
+        desk.deploy()
+        desk.sees(status(PipelineState.STARTING), after_s=1.0)
+        desk.sees(
+            status(PipelineState.RUNNING, f"v-{desk.platform.deploys}"), after_s=seconds - 1.0
+        )
+        desk.sees(status(PipelineState.RUNNING, f"v-{desk.platform.deploys}"), after_s=30.0)
+        desk.service.undeploy(ANN, PIPE)
+    usual = desk.service.usual_start(7)
+    assert (usual.shortest_s, usual.longest_s, usual.starts) == (2.0, 9.0, 3)
+    assert desk.service.usual_start_s(7) == 4.0
+    assert desk.service.usual_start_s(8) is None
+
+
+def test_a_new_version_that_is_rolled_in_counts_from_its_own_deploy(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"), after_s=3.0)
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"), after_s=2.0)
+    assert desk.service.usual_start(7).starts == 1
+    desk.sees(status(PipelineState.RUNNING, "v-2"), after_s=5.0)
+    assert desk.service.usual_start(7).longest_s == 7.0
+
+
+def test_what_is_undeployed_is_over_from_here_or_elsewhere(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    desk.service.undeploy(BOB, PIPE)
+    assert desk.service.mine(ANN) == ()
+    assert desk.guard.minutes == {}
+    assert [entry.act for entry in desk.entries()] == [Act.UNDEPLOYED, Act.DEPLOYED]
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-2"))
+    assert len(desk.service.mine(ANN)) == 1
+    desk.sees(OFF, after_s=10.0)
+    assert desk.service.mine(ANN) == ()
+
+
+def test_the_guards_own_stop_is_not_noted_twice(desk):
+    desk.deploy()
+    desk.service.undeploy(ANN, PIPE, is_noted=False)
+    assert [entry.act for entry in desk.entries()] == [Act.DEPLOYED]
+
+
+def test_a_refused_deploy_is_noted_and_guards_nothing(desk):
+    desk.platform.error = DeployFailed("The platform refused to deploy it: no room.")
+    with pytest.raises(DeployFailed):
+        desk.deploy()
+    (entry,) = desk.entries()
+    assert (entry.result, entry.note) == (
+        ActResult.FAILED,
+        "The platform refused to deploy it: no room.",
+    )
+    assert desk.service.mine(ANN) == ()
+    assert desk.guard.minutes == {}
+    assert desk.watch.look(ANN, PIPE).state is PipelineState.NOT_DEPLOYED
+
+
+@pytest.mark.parametrize("who", [ANN, BOB])
+def test_a_deploy_while_one_is_starting_is_told_and_not_sent(desk, who):
+    desk.deploy()
+    desk.platform.answer = status(PipelineState.STARTING)
+    with pytest.raises(Conflict) as caught:
+        desk.deploy(who)
+    assert caught.value.title == "It is starting already"
+    assert desk.platform.deploys == 1
+    (mine,) = desk.service.mine(ANN)
+    assert mine.version == "v-1"
+
+
+def test_a_deploy_while_a_new_version_is_rolled_in_is_told_too(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    desk.deploy()
+    with pytest.raises(Conflict):
+        desk.deploy(BOB)
+    desk.sees(status(PipelineState.ERROR, "v-1"))
+    desk.deploy(BOB)
+    assert desk.platform.deploys == 3
+
+
+def test_two_clicks_at_once_send_one_deploy(desk):
+    desk.platform.held.clear()
+    first = threading.Thread(target=desk.deploy)
+    first.start()
+    wait_until(lambda: desk.platform.deploys == 1, within_s=10, what="the first one is being sent")
+    with pytest.raises(Conflict):
+        desk.deploy(BOB)
+    desk.platform.held.set()
+    first.join(10)
+    assert desk.platform.deploys == 1
+
+
+def test_what_runs_already_changes_the_guard_alone(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    desk.platform.already_running = True
+    assert "Nothing was changed" in desk.deploy().message
+    told = desk.deploy(idle_minutes=30).message
+    assert told == "hf-summarizer runs already with these settings. It stops after 30 min."
+    assert len(desk.entries()) == 1
+    (mine,) = desk.service.mine(ANN)
+    assert mine.version == "v-1"
+
+
+def test_what_runs_already_from_elsewhere_is_not_guarded_and_that_is_said(desk):
+    desk.platform.answer = status(PipelineState.RUNNING, "theirs")
+    desk.platform.already_running = True
+    outcome = desk.deploy(idle_minutes=60)
+    assert outcome.is_partial
+    assert "the idle guard leaves it alone" in outcome.message
+    assert desk.guard.minutes == {}
+    assert "Nothing was changed" in desk.deploy(idle_minutes=None).message
+
+
+def test_settings_that_cannot_be_deployed_are_refused_with_their_field(desk):
+    with pytest.raises(InvalidInput) as caught:
+        desk.deploy(settings=DeploymentSettings(engine_memory="4 GB"))
+    assert caught.value.field == "engine_memory"
+    assert desk.platform.deploys == 0
+
+
+def test_a_failed_upload_is_noted_with_the_models_name(desk):
+    with pytest.raises(InvalidInput):
+        desk.service.upload_summarizer(
+            ANN,
+            workspace_id=1,
+            name="mine",
+            file_name="m.zip",
+            content=io.BytesIO(),
+        )
+    (entry,) = desk.entries()
+    assert (entry.act, entry.result, entry.pipeline) == (
+        Act.MODEL_UPLOADED,
+        ActResult.FAILED,
+        "mine",
+    )
+
+
+def test_no_value_of_the_environment_is_told_anywhere(desk, caplog):
+    desk.deploy()
+    desk.platform.error = DeployFailed(f"The platform refused it: bad value {PLANTED}")
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    with pytest.raises(DeployFailed):
+        desk.deploy()
+    told = repr(desk.entries()) + repr(desk.service.mine(ANN)) + caplog.text
+    assert PLANTED not in told
