@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from math import ceil
 
 import pandas as pd
@@ -11,15 +11,13 @@ import streamlit as st
 
 from components import presenting
 from components.badges import ACTIVITY_LOOKS, cell
-from components.text import ago, count, moment, short
+from components.text import count, is_today, short, told_when
 from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult, sentence
 
 _WORDS = "activity_words"
 _ACT = "activity_act"
 _RESULT = "activity_result"
 _PAGE = "activity_page"
-_MINUTE = timedelta(minutes=1)
-_DAY = timedelta(days=1)
 _MOST_CHARACTERS = 300
 _ROW_PX = 38
 #: Streamlit breaks lines in rows above four times the font's size, 60 pixels, alone.
@@ -131,11 +129,8 @@ def nothing_fits(on_clear: Callable[[], None]) -> None:
 
 def when(at: datetime, *, now: datetime, zone: tzinfo) -> str:
     """Return a time of the log: an age under a day, then the day and the time."""
-    age = now - at
-    if age < _DAY:
-        # Seconds would be wrong a moment later.
-        return "just now" if age < _MINUTE else ago(age.total_seconds())
-    return f"{moment(at, now=now, zone=zone)}, {at.astimezone(zone):%H:%M}"
+    told = told_when(at, now=now, zone=zone)
+    return told if is_today(at, now) else f"{told}, {at.astimezone(zone):%H:%M}"
 
 
 def by(entry: Activity, *, me: str) -> str:

@@ -146,7 +146,7 @@ def comparison_figures(known: Comparison) -> None:
         st.metric(
             "Words, A → B",
             f"{words[0]:,.1f} → {words[1]:,.1f}" if words else "not known",
-            delta=f"{words[1] - words[0]:+,.1f}" if words else None,
+            delta=_words_delta(*words) if words else None,
             delta_color="off",
             border=True,
             height="stretch",
@@ -154,6 +154,13 @@ def comparison_figures(known: Comparison) -> None:
         )
 
 
-def _time_delta(a_ms: float, b_ms: float) -> str:
-    """Return how much longer B took, with a sign that points the figure's arrow."""
-    return f"{'-' if b_ms < a_ms else '+'}{milliseconds(difference_ms(a_ms, b_ms))}"
+def _time_delta(a_ms: float, b_ms: float) -> str | None:
+    """Return how much longer B took, with a sign that points the figure's arrow; None if equal."""
+    apart_ms = difference_ms(a_ms, b_ms)
+    return f"{'-' if b_ms < a_ms else '+'}{milliseconds(apart_ms)}" if apart_ms else None
+
+
+def _words_delta(a: float, b: float) -> str | None:
+    """Return how much longer B's summaries are, as what is read adds up; None if equal."""
+    apart = round(b, 1) - round(a, 1)
+    return f"{apart:+,.1f}" if round(apart, 1) else None

@@ -11,7 +11,7 @@ import streamlit as st
 
 from components.badges import Look, badge, health_badge
 from components.health_words import health_words
-from components.text import count, md, moment, short
+from components.text import count, md, short, told_when
 from dashboard.domain.check import Health
 from dashboard.domain.connection import Connection
 
@@ -54,7 +54,7 @@ def drawer_head(connection: Connection, health: Health | None, *, zone: tzinfo) 
     kind = short(connection.type, _LONGEST_TYPE) or "no type"
     linked = len(connection.workspace_names)
     rooms = count(linked, "workspace") if linked else "not linked"
-    created = moment(connection.created_at, now=now, zone=zone)
+    created = told_when(connection.created_at, now=now, zone=zone)
     known = health_badge(health.state, health_words(health, now=now, zone=zone)) if health else ""
     with st.container(horizontal=True, gap="xsmall", key="drawer_badges"):
         for told in (
@@ -69,12 +69,11 @@ def drawer_head(connection: Connection, health: Health | None, *, zone: tzinfo) 
 
 def took_place_notice(name: str, created_at: datetime, *, zone: tzinfo) -> None:
     """Say that the connection shown is not the one that was opened."""
-    made = moment(created_at, now=datetime.now(UTC), zone=zone)
-    at = "at " if ":" in made else "" if made == "yesterday" else "on "
+    made = told_when(created_at, now=datetime.now(UTC), zone=zone)
     with st.container(border=True, key="drawer_took_place"):
         st.markdown(
             f":material/info: **{md(short(name, 80))}** was replaced meanwhile: this is the new "
-            f"one, created {at}{made}."
+            f"one, created {made}."
         )
 
 

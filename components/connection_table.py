@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from components import presenting
 from components.badges import HEALTH_LOOKS, cell
 from components.health_words import short_cause
 from components.tables import Rows, name_column, ticked_table
-from components.text import count, moment, on_button, plain, told_when
+from components.text import count, on_button, plain, told_since, told_when
 from dashboard.domain.check import CheckKind, Health, HealthState
 from dashboard.domain.connection_list import Page, Row
 
@@ -74,8 +74,14 @@ def proof(health: Health, *, now: datetime, zone: tzinfo) -> str:
     if last.passed:
         verb = "used" if last.kind is CheckKind.USE else "tested"
         return f"{verb} {told_when(last.at, now=now, zone=zone)}"
-    since = moment(last.failing_since or last.at, now=now, zone=zone)
-    return f"{short_cause(last) or 'failed'} since {since}"
+    since = told_since(last.failing_since or last.at, now=now, zone=zone)
+    return f"{short_cause(last) or 'failed'} {since}"
+
+
+def _widths_px() -> Mapping[str, int]:
+    """Return the columns there are; an audience sees none of what tells where the data are."""
+    left_out = ("Host", "Details") if presenting.is_on() else ()
+    return {name: width for name, width in _WIDTHS_PX.items() if name not in left_out}
 
 
 def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
@@ -85,7 +91,7 @@ def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
         "Health": [[_HEALTH_WORDS[row.health.state]] for row in rows],
         "Proof": [proof(row.health, now=now, zone=zone) for row in rows],
         "Type": [plain(row.connection.type) for row in rows],
-        "Host": [plain(presenting.host(row.connection.host or "")) for row in rows],
+        "Host": [plain(row.connection.host or "") for row in rows],
         "Used by": [
             [plain(name) for name in row.connection.workspace_names] or ["not linked"]
             for row in rows
@@ -94,17 +100,17 @@ def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
             told_when(row.last_run_at, now=now, zone=zone) if row.last_run_at else "–"
             for row in rows
         ],
-        "Created": [moment(row.connection.created_at, now=now, zone=zone) for row in rows],
+        "Created": [told_when(row.connection.created_at, now=now, zone=zone) for row in rows],
         "Details": [_DETAILS_MASK] * len(rows),
     }
-    return pd.DataFrame({name: cells[name] for name in _WIDTHS_PX})
+    return pd.DataFrame({name: cells[name] for name in _widths_px()})
 
 
 def _columns(
     ids: Sequence[str], on_open: Callable[[str], None]
 ) -> dict[str, Any]:  # Streamlit's types of columns are not public
     columns: dict[str, Any] = {
-        name: st.column_config.TextColumn(name, width=width) for name, width in _WIDTHS_PX.items()
+        name: st.column_config.TextColumn(name, width=width) for name, width in _widths_px().items()
     }
     columns["Name"] = name_column("Name", ids, on_open, key=_OPEN, width_px=_WIDTHS_PX["Name"])
     columns["Health"] = st.column_config.MultiselectColumn(

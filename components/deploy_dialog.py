@@ -10,6 +10,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.deploy_fields import FIELD_NAMES, Fields, KeyOf, more_fields, size_fields
 from components.idle_guard import told_minutes
 from components.text import count, md, memory, plain
@@ -147,7 +148,9 @@ def _version(facts: DeployFacts, key_of: KeyOf) -> ModelVersion:
         st.selectbox(
             "Model version",
             list(by_id),
-            format_func=lambda one: f"{plain(by_id[one].model_name)}, version {one[:8]}",
+            format_func=lambda one: (
+                f"{plain(by_id[one].model_name)}, version {presenting.short_id(one)}"
+            ),
             key=key_of("version"),
         )
     return _chosen_version(facts, key_of)
@@ -233,6 +236,9 @@ def _sent(
     wrong: Mapping[str, str],
     code_of: Callable[[ModelVersion, DeploymentSettings], str],
 ) -> None:
+    if presenting.is_on():
+        st.markdown(":gray[Not shown in presenter mode.]")
+        return
     if wrong:
         st.markdown(":gray[Shown as soon as every field is right.]")
         return
@@ -257,8 +263,12 @@ def _changes(facts: DeployFacts, settings: DeploymentSettings, version: ModelVer
         return "It takes the place of what is deployed now."
     changes = [md(one) for one in differences(facts.running, settings)]
     if facts.running_version and facts.running_version != version.version:
-        before = facts.running_version[:8]
-        changes.insert(0, f"model version {md(version.version[:8])} instead of {md(before)}")
+        now, before = (
+            presenting.short_id(version.version),
+            presenting.short_id(facts.running_version),
+        )
+        other = f"model version {md(now)} instead of {md(before)}"
+        changes.insert(0, "another model version" if presenting.is_on() else other)
     if not changes:
         runs = facts.state is PipelineState.RUNNING
         return (

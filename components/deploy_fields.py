@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from components import presenting
 from components.connection_form import SENT_AFTER
 from components.messages import field_error
 from dashboard import strings
@@ -240,7 +241,8 @@ def more_fields(
         _told("label", wrong)
         if fields.is_sandbox:
             _note("The sandbox is one machine, so it takes no notice of a label.")
-    if fields.has_sidekick:
+    # Not drawn, its fields keep what they began with.
+    if fields.has_sidekick and not presenting.is_on():
         _environment(fields, wrong, rows, on_add)
 
 

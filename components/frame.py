@@ -42,7 +42,7 @@ border-radius:.375rem}
 #: Everything is in rem and grows with it; the rail needs the room then.
 _LARGE_CSS = """
 html{font-size:19px!important}
-[data-testid="stSidebar"][aria-expanded="true"]{min-width:min(290px,100vw)!important}
+[data-testid="stSidebar"][data-collapsed="false"]{min-width:min(290px,100vw)!important}
 """
 
 

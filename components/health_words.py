@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, tzinfo
 
-from components.text import moment, told_when
+from components.text import told_since, told_when
 from dashboard.connectors.causes import FetchCause
 from dashboard.domain.check import Check, CheckKind, Health, HealthState
 
@@ -26,14 +26,14 @@ _SHORT = {
 
 
 def health_words(health: Health, *, now: datetime, zone: tzinfo = UTC) -> str:
-    """Return health with its proof: `Healthy, used 2 min ago`, `Failing since 13:54: 401`."""
+    """Return health with its proof: `Healthy, used 2 min ago`, `Failing for 8 min: 401`."""
     last = health.last
     if last is None:
         return health.state.value
     if health.state is HealthState.FAILING:
-        since = moment(last.failing_since or last.at, now=now, zone=zone)
+        since = told_since(last.failing_since or last.at, now=now, zone=zone)
         cause = short_cause(last)
-        return f"Failing since {since}" + (f": {cause}" if cause else "")
+        return f"Failing {since}" + (f": {cause}" if cause else "")
     did = "used" if last.kind is CheckKind.USE else "tested"
     return f"{health.state.value}, {did} {told_when(last.at, now=now, zone=zone)}"
 

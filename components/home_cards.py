@@ -13,7 +13,7 @@ import streamlit as st
 
 from components import idle_guard, presenting
 from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
-from components.text import count, duration, md, moment, plain, short
+from components.text import count, duration, md, plain, short, told_when
 from dashboard.domain.check import Health, HealthState
 from dashboard.domain.connection import Connection
 from dashboard.domain.idle import GuardView
@@ -194,7 +194,7 @@ def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
     now = datetime.now(UTC)
     frame = pd.DataFrame(
         {
-            "When": [moment(run.created_at, now=now, zone=zone) for run in runs],
+            "When": [told_when(run.created_at, now=now, zone=zone) for run in runs],
             "Connection": [plain(run.connection_name) for run in runs],
             "Pipeline": [plain(run.pipeline_name) for run in runs],
             "Rows": [run.rows_total for run in runs],

@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.badges import pipeline_badge
 from components.idle_guard import guard_progress, guard_sentence, keep_button, policy_popover
 from components.pipeline_facts import (
@@ -20,6 +21,7 @@ from components.pipeline_facts import (
 )
 from components.pipeline_phases import own_words, process_log, processes, timeline
 from components.pipeline_trouble import why
+from components.pipeline_versions import pipeline_versions
 from components.text import duration, md
 from dashboard import strings
 from dashboard.domain.deployment import PhaseState
@@ -43,8 +45,10 @@ def pipeline_card(
     on_guard: OnGuard,
     is_open: bool = True,
     is_only: bool = True,
-) -> None:
+) -> st.delta_generator.DeltaGenerator:
     """Draw the card; `on_act` is called with what was asked for, `on_guard` with a new policy.
+
+    Returns its container, for what else belongs below.
 
     Parameters
     ----------
@@ -55,7 +59,8 @@ def pipeline_card(
     is_only
         Whether it is the only one, so that there is nothing to open or close.
     """
-    with st.container(border=True, key=f"pipeline_{facts.pipeline.pipeline_id}"):
+    card = st.container(border=True, key=f"pipeline_{facts.pipeline.pipeline_id}")
+    with card:
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch", gap="xxsmall"):
                 _heading(facts)
@@ -67,6 +72,7 @@ def pipeline_card(
                     _open_button(facts, is_open=is_open, on_act=on_act)
         if is_open:
             _open(facts, is_busy=is_busy, on_guard=on_guard)
+    return card
 
 
 def _heading(facts: PipelineFacts) -> None:
@@ -95,7 +101,11 @@ def _buttons(facts: PipelineFacts, *, is_busy: bool, is_open: bool, on_act: OnAc
         st.button(
             label,
             type="primary" if is_primary and is_open else "secondary",
-            disabled=is_busy and act is not PipelineAct.SUMMARIZE,
+            **(
+                presenting.off(disabled=is_busy)
+                if act in (PipelineAct.UNDEPLOY, PipelineAct.CANCEL)
+                else {"disabled": is_busy and act is not PipelineAct.SUMMARIZE}
+            ),
             key=f"{key}_{name}",
             on_click=on_act,
             args=(act,),
@@ -145,6 +155,8 @@ def _open(facts: PipelineFacts, *, is_busy: bool, on_guard: OnGuard) -> None:
         _guard(facts, is_busy=is_busy, on_guard=on_guard)
         _uses(facts)
         _model(facts.model_version)
+    running = facts.status.running_versions if facts.status is not None else ()
+    pipeline_versions(facts.pipeline, running, now=facts.now, zone=facts.zone)
 
 
 def _progress(facts: PipelineFacts) -> None:
@@ -204,6 +216,7 @@ def _model(version: ModelVersion | None) -> None:
     if version is None:
         return
     told = strings.EMBEDDED_ENGINE if version.is_embedded else version.model_name
-    if not version.is_embedded and version.image_path:
+    if not version.is_embedded and version.image_path and not presenting.is_on():
         told = f"{version.model_name}, {version.image_path}"
-    _section(f"**Model** :gray[version {md(version.version[:8])}]", md(told))
+    number = "" if presenting.is_on() else f" :gray[version {md(version.version[:8])}]"
+    _section(f"**Model**{number}", md(told))

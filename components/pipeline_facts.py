@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from components.idle_guard import countdown
-from components.text import ago, count, duration, memory, moment
+from components.text import ago, count, duration, memory, told_when
 from dashboard.domain.deployment import Phase, answering
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.idle import GuardView
@@ -171,10 +171,10 @@ def uses_words(settings: DeploymentSettings) -> str:
 
 
 def since_words(facts: PipelineFacts) -> str:
-    """Say since when it is deployed and by whom, such as `Since 14:02 by you`."""
+    """Say since when it is deployed and by whom, such as `Deployed 3 h ago by you`."""
     if facts.deployed_at is None:
         return ""
-    told = f"Since {moment(facts.deployed_at, now=facts.now, zone=facts.zone)}"
+    told = f"Deployed {told_when(facts.deployed_at, now=facts.now, zone=facts.zone)}"
     return f"{told} by {facts.by}" if facts.by else told
 
 

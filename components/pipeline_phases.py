@@ -8,6 +8,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.pipeline_facts import PipelineFacts
 from components.text import count, duration, md, plain, short
 from dashboard import strings
@@ -132,7 +133,7 @@ def _process_line(label: str, pod: Pod, restarts: int, *, is_earlier: bool) -> s
         parts.append(f"restarted {count(restarts, 'time')}")
     why = pod.reason or ("; ".join(dict.fromkeys(pod.details)) if not pod.is_running else "")
     told = f"{look} {label} {', '.join(parts)}"
-    return f"{told}: :gray[{md(short(why, _LONGEST_REASON))}]" if why else told
+    return f"{told}: :gray[{md(short(presenting.words(why), _LONGEST_REASON))}]" if why else told
 
 
 _LOOKS: Final = {
@@ -150,7 +151,7 @@ def _unknown(word: str) -> tuple[str, str]:
 
 def own_words(facts: PipelineFacts) -> None:
     """Draw what the platform says, word for word, behind a fold."""
-    if facts.status is None:
+    if facts.status is None or presenting.is_on():
         return
     with st.expander("The platform's own words", type="compact"):
         st.code("\n".join(_own_lines(facts.status)), language=None, wrap_lines=True)
@@ -178,7 +179,7 @@ def _line(text: str) -> str:
 
 def process_log(facts: PipelineFacts) -> None:
     """Draw what a process that does not run has written, where the platform gives it."""
-    if not facts.log_lines:
+    if not facts.log_lines or presenting.is_on():
         return
     with st.expander("What the model's process wrote last", type="compact"):
         lines = [_line(line) for line in reversed(facts.log_lines)]

@@ -7,6 +7,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import presenting
 from components.pipeline_facts import Holder, PipelineFacts, answering_words
 from components.text import md, memory, plain, short
 from dashboard.domain.deploy_trouble import Cause, Lack, Trouble, trouble_of
@@ -101,7 +102,8 @@ def _other(trouble: Trouble, _facts: PipelineFacts) -> str:
     if not plain(trouble.reason):
         return f"**{what} does not run.** The platform does not say why."
     return (
-        f"**{what} does not run.** The platform says: {md(short(trouble.reason, _LONGEST_REASON))}"
+        f"**{what} does not run.** The platform says: "
+        f"{md(short(presenting.words(trouble.reason), _LONGEST_REASON))}"
     )
 
 

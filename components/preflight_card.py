@@ -18,6 +18,8 @@ _MARKS: Final = {
     Mark.FAILED: ":red[:material/cancel:]",
     Mark.NOT_TRIED: ":gray[:material/radio_button_unchecked:]",
 }
+#: Puts what is told under the words of its step.
+_UNDER: Final = "\u2003\u2009"
 #: The ways that lead somewhere else; a deploy has a button of its own beside "Go on".
 _WAYS: Final = {
     Way.CONNECTION: ("See the connection", "link"),
@@ -77,7 +79,7 @@ def _step(one: StepResult, *, is_walked: bool, on_way: Callable[[Way], None]) ->
         told = md(presenting.words(one.told))
         if one.mark is Mark.FAILED:
             hint = md(presenting.words(one.hint))
-            st.markdown(f":red[{told}]" + (f"  \n{hint}" if hint else ""))
+            st.markdown(f":red[{_UNDER}{told}]" + (f"  \n{_UNDER}{hint}" if hint else ""))
             if one.way in _WAYS:
                 label, icon = _WAYS[one.way]
                 st.button(
@@ -88,7 +90,7 @@ def _step(one: StepResult, *, is_walked: bool, on_way: Callable[[Way], None]) ->
                     args=(one.way,),
                 )
         elif told:
-            st.markdown(f":small[:gray[{told}]]")
+            st.markdown(f":small[:gray[{_UNDER}{told}]]")
 
 
 def _name(one: StepResult) -> str:
@@ -105,4 +107,7 @@ def _time(one: StepResult, *, is_walked: bool) -> str:
     if one.mark is Mark.TO_COME:
         return "to come" if is_walked else ""
     took = milliseconds(one.elapsed_ms)
-    return f"failed after {took}" if one.mark is Mark.FAILED else took
+    if one.mark is not Mark.FAILED:
+        return took
+    # What is known at once took no time worth telling.
+    return f"failed after {took}" if (one.elapsed_ms or 0.0) >= 1 else "failed"

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from components import presenting
 from components.text import count, milliseconds
 from dashboard.domain.evidence import Doubt, Evidence, Grounding, Span, evidence_for, parts
 from dashboard.domain.latency import Segment, split_ms
@@ -263,7 +264,7 @@ def _notice(row: RunRow) -> dict[str, str] | None:
         return {
             "kind": "failed",
             "title": "This row failed.",
-            "text": row.error or "The engine gave no reason.",
+            "text": presenting.words(row.error) or "The engine gave no reason.",
         }
     if row.state is RowState.DONE and row.anomaly_count:
         checks = count(row.anomaly_count, "check")

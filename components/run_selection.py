@@ -68,11 +68,17 @@ def run_bar(
             st.button(
                 label,
                 type="tertiary" if act in _QUIET else "secondary",
-                **(presenting.off() if act in _NOT_ON_STAGE else _need(act, number)),
+                **_state(act, number),
                 key=f"runs_bar_{act}",
                 on_click=on_act,
                 args=(act,),
             )
+
+
+def _state(act: RunBarAct, number: int) -> dict[str, Any]:
+    """Return whether a button is off, and its help, as arguments."""
+    needed = _need(act, number)
+    return presenting.off(**needed) if act in _NOT_ON_STAGE else needed
 
 
 def _need(act: RunBarAct, number: int) -> dict[str, Any]:

@@ -11,7 +11,18 @@ import pandas as pd
 import streamlit as st
 
 from components import presenting
-from components.text import ago, count, md, milliseconds, moment, plain, short, size
+from components.text import (
+    ago,
+    count,
+    is_today,
+    md,
+    milliseconds,
+    plain,
+    short,
+    size,
+    told_since,
+    told_when,
+)
 from dashboard.domain.table import (
     FLAG_DEFAULTS,
     TEXT_COLUMN,
@@ -107,17 +118,21 @@ def _source(passport: Passport, host: str, before: Passport | None, zone: tzinfo
 
 def change_line(change: TableChange, *, now: datetime, zone: tzinfo) -> str:
     """Return what changed since the last fetch as a Markdown sentence or two."""
-    when = moment(change.since, now=now, zone=zone)
+    when = told_when(change.since, now=now, zone=zone)
+    if when == "just now":
+        when = "a moment ago"
+    elif not is_today(change.since, now) and when != "yesterday":
+        when = f"on {when}"
     if change.is_same_file:
-        return f"Unchanged since {when}."
-    than = f"than {_at(when)}"
+        return f"Unchanged {told_since(change.since, now=now, zone=zone)}."
+    than = f"than {when}"
     first = "Another file " + than
     if change.rows:
         more = "more" if change.rows > 0 else "fewer"
         first = f"{count(abs(change.rows), 'row')} {more} {than}"
     elif change.size_bytes:
         larger = "larger" if change.size_bytes > 0 else "smaller"
-        first = f"As many rows as {_at(when)}; the file is {size(abs(change.size_bytes))} {larger}"
+        first = f"As many rows as {when}; the file is {size(abs(change.size_bytes))} {larger}"
     parts = [
         first,
         *_columns_told(change.new, "is new", "are new"),
@@ -128,13 +143,6 @@ def change_line(change: TableChange, *, now: datetime, zone: tzinfo) -> str:
         ),
     ]
     return "; ".join(parts) + "."
-
-
-def _at(when: str) -> str:
-    """Return a time of `moment` with the word before it."""
-    if when == "yesterday":
-        return when
-    return f"at {when}" if ":" in when else f"on {when}"
 
 
 def _columns_told(names: Sequence[str], one: str, many: str) -> list[str]:

@@ -95,11 +95,9 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def moment(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
-    """Return a time as people say it: `14:02`, `yesterday`, `12 Nov`, `12 Nov 2025`."""
+def _day(at: datetime, *, now: datetime, zone: tzinfo) -> str:
+    """Return a day as people say it: `yesterday`, `12 Nov`, `12 Nov 2025`."""
     local, today = at.astimezone(zone), now.astimezone(zone)
-    if local.date() == today.date():
-        return f"{local:%H:%M}"
     if local.date() == (today - timedelta(days=1)).date():
         return "yesterday"
     day = f"{local.day} {local:%b}"
@@ -107,8 +105,26 @@ def moment(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
 
 
 def told_when(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
-    """Return a time in the past as an age where it is under a day, else as a date."""
+    """Return a time in the past as people say it.
+
+    `just now`, `11 min ago` and `3 h ago` under a day, whatever midnight lies between; then
+    `yesterday`, `12 Nov`, `12 Nov 2025`.
+    """
     age = now - at
     if age < timedelta(minutes=1):
         return "just now"  # seconds would be wrong a moment later
-    return ago(age.total_seconds()) if age < timedelta(days=1) else moment(at, now=now, zone=zone)
+    return ago(age.total_seconds()) if is_today(at, now) else _day(at, now=now, zone=zone)
+
+
+def told_since(at: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
+    """Return how long something has lasted: `for 8 min` under a day, then `since 12 Nov`."""
+    if now - at < timedelta(minutes=1):
+        return "for under 1 min"
+    if is_today(at, now):
+        return f"for {duration((now - at).total_seconds())}"
+    return f"since {told_when(at, now=now, zone=zone)}"
+
+
+def is_today(at: datetime, now: datetime) -> bool:
+    """Whether a time in the past is less than a day ago."""
+    return now - at < timedelta(days=1)

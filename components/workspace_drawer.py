@@ -13,7 +13,7 @@ import streamlit as st
 from components import presenting
 from components.badges import Look, badge, health_badge
 from components.messages import field_error
-from components.text import count, md, moment, short
+from components.text import count, md, short, told_when
 from components.workspace_table import made_by
 from dashboard.domain.check import Health
 from dashboard.domain.connection import Connection
@@ -95,7 +95,7 @@ def workspace_drawer(
     on_act
         Called with what was asked for, and the id of the connection it is about, if any.
     """
-    created = moment(facts.room.created_at, now=datetime.now(UTC), zone=zone)
+    created = told_when(facts.room.created_at, now=datetime.now(UTC), zone=zone)
     st.markdown(f":small[:gray[Created {created} by {made_by(facts.room, me=facts.me)}]]")
     with _section():
         _members(facts, on_act)

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from components.tables import name_column
-from components.text import count, moment, plain
+from components.text import count, plain, told_when
 from dashboard.domain.workspace import Workspace
 
 _OPEN = "workspaces_open"
@@ -45,7 +45,7 @@ def workspace_table(
             ),
             "Models": [len(room.model_ids) for room in rooms],
             "Pipelines": [len(room.pipeline_ids) for room in rooms],
-            "Created": [moment(room.created_at, now=now, zone=zone) for room in rooms],
+            "Created": [told_when(room.created_at, now=now, zone=zone) for room in rooms],
             "By": [made_by(room, me=me) for room in rooms],
         }
     )

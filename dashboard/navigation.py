@@ -43,8 +43,10 @@ def build_pages() -> dict[str, list[st.Page]]:
         ],
         "Model": [
             page("pipelines", "Pipelines", "account_tree"),
+            page("models", "Models", "deployed_code"),
             page("summarize", "Summarize", "short_text"),
             page("latency", "Latency", "timer"),
+            page("pipeline_log", "Inference log", "receipt_long", hidden=True),
             page("preflight", "Preflight", "flight_takeoff", hidden=True),
         ],
         "Record": [

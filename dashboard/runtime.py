@@ -45,6 +45,7 @@ from dashboard.services.guard_state import Pace
 from dashboard.services.idle_guard import IdleGuard
 from dashboard.services.jobs import Jobs, Outcome
 from dashboard.services.leaving import Left, leaving
+from dashboard.services.models import Models
 from dashboard.services.pipeline_use import PipelineUse, noted
 from dashboard.services.portable import Portable
 from dashboard.services.preflight import Preflight
@@ -180,6 +181,7 @@ class Runtime:
             activity=self.activity,
             guard=self.guard,
         )
+        self.models = Models(self.gateway, self.reads, send=self.deployments.upload_summarizer)
         self.undeploying = Undeploying(self.gateway, undeploy=self.deployments.undeploy)
         self.tables = TableStore(self._store, may_see=self._may_see)
         self.runs = RunService(

@@ -20,6 +20,10 @@ PIPELINE = (
     "A pipeline is a model that can be started to answer requests. "
     "Only what is deployed uses CPU and memory."
 )
+MODEL = (
+    "A model is what a pipeline runs. Each upload under its name is a version; none of them uses "
+    "anything until a pipeline with it is deployed."
+)
 DEPLOY = "Deploying starts the model. It uses CPU and memory until you undeploy it."
 SIDEKICK = "The model's own helper process beside the engine, which takes the requests."
 REPLICA = "One more copy, working side by side."

@@ -49,6 +49,7 @@ with heading:
             on_click=begin,
         )
 replacements.draw()
+connection.draw_missing(known)
 
 if known.error is not None and index is None:
     ways_back.show(known.error, what="your connections", key="connections")

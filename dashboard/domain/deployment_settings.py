@@ -18,6 +18,7 @@ _QUANTITY: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([A-Za-z]*)")
 _DECIMAL: Final = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _BYTES: Final = _DECIMAL | _BINARY
+_MOST_VARIABLES_READ: Final = 1_000
 #: Kinds of models that run in the engine itself; all others get a sidekick.
 _NATIVE_FRAMEWORKS: Final = frozenset({"onnx", "tensorflow"})
 
@@ -311,7 +312,10 @@ def _autoscaling(given: Mapping[str, Any]) -> Autoscaling | None:
 
 
 def _variables(told: object) -> Iterator[Variable]:
-    for entry in told if isinstance(told, list) else ():
+    entries = told if isinstance(told, list) else []
+    if len(entries) > _MOST_VARIABLES_READ:  # each is kept out of logs, which has its price
+        raise ValueError("an environment of that many variables is not read")
+    for entry in entries:
         if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
             yield Variable(entry["name"], Secret(str(entry.get("value", ""))))
 

@@ -88,10 +88,14 @@ class LogPage:
         Newest first; flat keys such as `time` (epoch ms), `in.inputs`, `metadata.elapsed`.
     is_complete
         False when the log holds more rows than it gave.
+    cut_by
+        The platform's word for why it gave no more, such as `RecordLimited`; empty where it gave
+        all, or where what was left out was left out here.
     """
 
     rows: tuple[Mapping[str, Any], ...]
     is_complete: bool
+    cut_by: str = ""
 
 
 def engine_times(elapsed_ns: object) -> tuple[float | None, float | None, bool]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Any, Protocol
 
 from dashboard.domain.connection import Connection, Description
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import Answer, LogPage
-from dashboard.domain.model import Model, ModelVersion
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline, PipelineVersion
 from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
@@ -180,6 +181,21 @@ class PlatformGateway(Protocol):
         """Models of a workspace with their versions, newest version first."""
         ...
 
+    def list_all_models(self, who: Identity) -> tuple[Model, ...]:
+        """Models of all workspaces the platform shows this account, in one request."""
+        ...
+
+    def model_details(self, who: Identity, version: ModelVersion) -> ModelDetails:
+        """Read what a version takes and gives."""
+        ...
+
+    def model_log(self, who: Identity, version: ModelVersion, *, limit: int = 200) -> Sequence[str]:
+        """Return the newest lines of a version's upload log, oldest first.
+
+        Empty where the platform keeps none, or is of a version that gives none.
+        """
+        ...
+
     def model_inputs(self, who: Identity, pipeline: Pipeline) -> tuple[ColumnFacts, ...]:
         """Columns that the first model of a deployed pipeline reads.
 
@@ -188,11 +204,25 @@ class PlatformGateway(Protocol):
         ...
 
     def upload_model(
-        self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
+        self,
+        who: Identity,
+        *,
+        workspace_id: int,
+        name: str,
+        file_name: str,
+        content: IO[bytes],
+        on_progress: Callable[[UploadProgress], None] = ...,
     ) -> ModelVersion:
         """Upload a Hugging Face summarization zip and wait for the conversion's real outcome.
 
         Takes as long as that takes, up to 30 min. Raises InvalidInput (field `file` or `name`).
+
+        Parameters
+        ----------
+        content
+            Can be sought; it is read from its beginning.
+        on_progress
+            Called on this thread as the file goes out, then with each status that was read.
         """
         ...
 
@@ -267,6 +297,12 @@ class PlatformGateway(Protocol):
 
     def log_page(self, who: Identity, pipeline: Pipeline, *, limit: int = 100) -> LogPage:
         """Return the same rows, and whether the log holds more."""
+        ...
+
+    def log_between(
+        self, who: Identity, pipeline: Pipeline, *, start: datetime, end: datetime, limit: int
+    ) -> LogPage:
+        """Return the newest rows from `start` to `end`, newest first; both moments are aware."""
         ...
 
     def pod_log(

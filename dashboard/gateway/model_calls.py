@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import contextlib
+import io
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
-from dashboard.domain.model import Model, ModelVersion
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
 from dashboard.errors import InvalidInput, NotFound, TimedOut
 from dashboard.gateway import translate
 from dashboard.gateway.clients import SdkObject, Session
+from dashboard.gateway.model_inputs import columns_of
 from dashboard.gateway.sdk_errors import clean
 
 _FIELDS = """
@@ -25,6 +26,16 @@ _MODELS = f"""
 query DashboardModels($id: bigint!) {{
   workspace_by_pk(id: $id) {{ id models {{ id name models {{ {_FIELDS} }} }} }}
 }}"""
+_ALL_MODELS = f"""
+query DashboardAllModels {{ workspace {{ id models {{ id name models {{ {_FIELDS} }} }} }} }}"""
+_CONFIG = """
+query DashboardModelConfig($id: bigint!) {
+  model_config_by_pk(id: $id) { id runtime input_schema output_schema }
+}"""
+_VERSION_PATH = "/v1/api/models/get_version_by_id"
+_LOG_PATH = "/v1/api/models/get_upload_logs"
+#: Versions that do not know the call, and uploads that have written nothing.
+_NO_LOG = (400, 404, 405, 501)
 _VERSION = f"query DashboardModelVersion($id: bigint!) {{ model_by_pk(id: $id) {{ {_FIELDS} }} }}"
 
 _CONVERSION_LIMIT_S = 30 * 60.0
@@ -40,34 +51,107 @@ def list_models(session: Session, workspace_id: int) -> tuple[Model, ...]:
     return tuple(sorted(models, key=lambda model: model.model_id))
 
 
-def upload_summarizer(
-    session: Session, workspace_id: int, name: str, file_name: str, content: IO[bytes]
-) -> int:
+def list_all(session: Session) -> tuple[Model, ...]:
+    """All models of all workspaces the account is shown, oldest first."""
+    rooms = session.query(_ALL_MODELS)["workspace"]
+    models = [
+        translate.model(fields, int(room["id"])) for room in rooms for fields in room["models"]
+    ]
+    return tuple(sorted(models, key=lambda model: model.model_id))
+
+
+def details(session: Session, version: ModelVersion) -> ModelDetails:
+    """Read what a version takes and gives, in one request, or two where it tells in two places."""
+    wanted = {"model_version_id": version.version_id}
+    answer = session.client.httpx_client.post(_VERSION_PATH, json=wanted)
+    answer.raise_for_status()
+    config = (answer.json().get("model_version") or {}).get("config") or {}
+    if config.get("id") is not None and not {"input_schema", "output_schema"} <= config.keys():
+        more = session.query(_CONFIG, id=int(config["id"]))["model_config_by_pk"] or {}
+        config = {**config, **more}
+    arrow = session.sdk.arrow
+    return ModelDetails(
+        inputs=columns_of(arrow, config.get("input_schema")) or None,
+        outputs=columns_of(arrow, config.get("output_schema")) or None,
+        runtime=str(config.get("runtime") or ""),
+    )
+
+
+def upload_log(session: Session, version: ModelVersion, limit: int) -> tuple[str, ...]:
+    """Return up to `limit` of the newest lines, oldest first."""
+    wanted = {"model_version_id": version.version_id, "lines": limit}
+    answer = session.client.httpx_client.post(_LOG_PATH, json=wanted)
+    if answer.status_code in _NO_LOG:
+        return ()
+    answer.raise_for_status()
+    told = answer.json()
+    lines = told.get("logs") if isinstance(told, dict) else None
+    return tuple(str(line) for line in lines[-limit:]) if isinstance(lines, list) else ()
+
+
+def upload_summarizer(session: Session, workspace_id: int, name: str, file: OutgoingFile) -> int:
     """Upload a Hugging Face summarization zip and return its version's id, not yet converted."""
     session.client.set_current_workspace(session.workspace(workspace_id))
-    with tempfile.TemporaryDirectory(prefix="dashboard-upload-") as folder:
-        path = Path(folder) / _plain_file_name(file_name)
-        with path.open("wb") as file:
-            shutil.copyfileobj(content, file, 1 << 20)
-        made = session.client.upload_model(
-            name,
-            path,
-            framework=session.sdk.Framework.HUGGING_FACE_SUMMARIZATION,
-            input_schema=_input_schema(session.sdk.arrow),
-            output_schema=session.sdk.arrow.schema([("summary_text", session.sdk.arrow.string())]),
-            convert_wait=False,
-        )
+    made = session.client.upload_model(
+        name,
+        file,
+        framework=session.sdk.Framework.HUGGING_FACE_SUMMARIZATION,
+        input_schema=_input_schema(session.sdk.arrow),
+        output_schema=session.sdk.arrow.schema([("summary_text", session.sdk.arrow.string())]),
+        convert_wait=False,
+    )
     return int(made.id())
+
+
+class OutgoingFile:
+    """What the SDK takes for a path: it asks for a name and opens it.
+
+    The content goes out as it lies in memory, and how much of it is out is told.
+    """
+
+    def __init__(
+        self, file_name: str, content: IO[bytes], told: Callable[[UploadProgress], None]
+    ) -> None:
+        self.name = _plain_file_name(file_name)
+        self._content = content
+        self._told = told
+        self.total_bytes = content.seek(0, io.SEEK_END)
+
+    @contextlib.contextmanager
+    def open(self, _mode: str) -> Iterator[OutgoingFile]:
+        """Begin at the beginning."""
+        self.seek(0)
+        yield self
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As of a file."""
+        return self._content.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As of a file."""
+        return self._content.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """As of a file; tells how much has been read."""
+        piece = self._content.read(size)
+        self._told(UploadProgress(self._content.tell(), self.total_bytes))
+        return piece
 
 
 def wait_for_conversion(
     version_id: int,
     read: Callable[[int], Mapping[str, Any]],
     *,
+    on_status: Callable[[str], None] = lambda _status: None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> ModelVersion:
     """Wait until the platform says ready or error; the SDK's own wait reports neither.
+
+    Parameters
+    ----------
+    on_status
+        Called with each status that was read.
 
     Raises
     ------
@@ -79,6 +163,7 @@ def wait_for_conversion(
     deadline = clock() + _CONVERSION_LIMIT_S
     while clock() < deadline:
         fields = read(version_id)
+        on_status(str(fields["status"] or ""))
         if fields["status"] == "ready":
             return translate.model_version(fields)
         if fields["status"] == "error":

@@ -55,14 +55,18 @@ def _configs(rows: object) -> Iterable[Mapping[str, Any]]:
 
 
 def _schema(arrow: SdkObject, config: Mapping[str, Any]) -> tuple[ColumnFacts, ...]:
-    text = config.get("input_schema")
+    return columns_of(arrow, config.get("input_schema"))
+
+
+def columns_of(arrow: SdkObject, text: object) -> tuple[ColumnFacts, ...]:
+    """Return the columns of a schema as the platform stores it; none where it cannot be read."""
     if not isinstance(text, str) or not text:
         return ()
     try:
         message = base64.b64decode(text, validate=True)
         schema = arrow.ipc.read_schema(arrow.py_buffer(message))
-    except Exception as exc:  # noqa: BLE001 - a stranger's bytes; without them all columns are sent
-        _LOG.warning("a model's input schema could not be read (%s)", type(exc).__name__)
+    except Exception as exc:  # noqa: BLE001 - a stranger's bytes; without them nothing is told
+        _LOG.warning("a model's schema could not be read (%s)", type(exc).__name__)
         return ()
     return tuple(ColumnFacts(str(field.name), str(field.type)) for field in schema)
 

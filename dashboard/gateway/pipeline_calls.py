@@ -194,7 +194,8 @@ def log_page(session: Session, pipeline: Pipeline, limit: int) -> LogPage:
             return LogPage((), is_complete=True)
         raise
     rows = tuple(translate.plain_row(row) for row in frame.to_dict("records"))
-    return LogPage(rows, is_complete=status in _WHOLE_LOG)
+    is_whole = status in _WHOLE_LOG
+    return LogPage(rows, is_complete=is_whole, cut_by="" if is_whole else str(status))
 
 
 def _handle_data(pipeline: Pipeline) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboard.domain.pipeline import Pipeline
 from dashboard.gateway.clients import Session
+from dashboard.masking import REDACTOR
 
 _PATH = "/v1/api/pipelines/get_sidekick_pod_logs"
 #: Versions that do not know the call, and pods that have written nothing or are not known.
@@ -30,4 +31,7 @@ def newest_lines(
     answer.raise_for_status()
     told = answer.json()
     lines = told.get("logs") if isinstance(told, dict) else None
-    return tuple(str(line) for line in lines[:limit]) if isinstance(lines, list) else ()
+    if not isinstance(lines, list) or not lines:
+        return ()
+    # A model may write what it was given, such as a token of its environment.
+    return tuple(REDACTOR.redact("\n".join(map(str, lines[:limit]))).split("\n"))[:limit]

@@ -29,6 +29,7 @@ from dashboard.domain.pipeline import (
 from dashboard.domain.workspace import Workspace
 from dashboard.gateway.base import Describe
 from dashboard.gateway.clients import Json, SdkObject
+from dashboard.masking import REDACTOR
 
 _LOG = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ def model_version(fields: Fields, model_name: str = "") -> ModelVersion:
         image_path=str(fields.get("image_path") or ""),
         created_at=moment(created) if created else None,
         framework=str(fields.get("framework") or ""),
+        error_summary=str(fields.get("error_summary") or ""),
     )
 
 
@@ -241,7 +243,7 @@ def _pods(rows: object) -> tuple[Pod, ...]:
         Pod(
             name=_text(row.get("name")),
             status=_text(row.get("status")),
-            reason=_text(row.get("reason")),
+            reason=_told(row.get("reason")),
             details=_texts(row.get("details")),
             required_cpu=_text(row.get("required_cpu")),
             required_memory=_text(row.get("required_memory")),
@@ -271,10 +273,15 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def _told(value: object) -> str:
+    # A process may quote what it was given.
+    return REDACTOR.redact_told(_text(value))
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
-        return (value,) if value else ()
-    return tuple(str(text) for text in value) if isinstance(value, list) else ()
+        return (_told(value),) if value else ()
+    return tuple(map(_told, value)) if isinstance(value, list) else ()
 
 
 def _count(value: object) -> int | None:

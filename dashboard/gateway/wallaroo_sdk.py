@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import IO, Any, TypeVar
 
 import httpx
@@ -22,7 +23,7 @@ from dashboard.domain.connection import Connection
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import LogPage
-from dashboard.domain.model import Model, ModelVersion
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline
 from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
@@ -31,6 +32,7 @@ from dashboard.gateway import (
     connection_calls,
     environment,
     inference,
+    log_window,
     model_calls,
     model_inputs,
     pipeline_calls,
@@ -375,6 +377,28 @@ class WallarooGateway:
             lambda session: model_calls.list_models(session, workspace_id),
         )
 
+    def list_all_models(self, who: Identity) -> tuple[Model, ...]:
+        """See `PlatformGateway`."""
+        return self._read(who, Doing("list the models"), model_calls.list_all)
+
+    def model_details(self, who: Identity, version: ModelVersion) -> ModelDetails:
+        """See `PlatformGateway`."""
+        return self._read(
+            who,
+            Doing("read what the model takes", subject="such model version"),
+            lambda session: model_calls.details(session, version),
+        )
+
+    def model_log(
+        self, who: Identity, version: ModelVersion, *, limit: int = 200
+    ) -> tuple[str, ...]:
+        """See `PlatformGateway`."""
+        return self._read(
+            who,
+            Doing("read the upload's log", subject="such model version"),
+            lambda session: model_calls.upload_log(session, version, limit),
+        )
+
     def model_inputs(self, who: Identity, pipeline: Pipeline) -> tuple[ColumnFacts, ...]:
         """See `PlatformGateway`."""
         return self._read(
@@ -384,15 +408,21 @@ class WallarooGateway:
         )
 
     def upload_model(
-        self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
+        self,
+        who: Identity,
+        *,
+        workspace_id: int,
+        name: str,
+        file_name: str,
+        content: IO[bytes],
+        on_progress: Callable[[UploadProgress], None] = lambda _progress: None,
     ) -> ModelVersion:
         """See `PlatformGateway`."""
+        file = model_calls.OutgoingFile(file_name, content, on_progress)
         version_id = self._write(
             who,
             Doing("upload the model", field="name"),
-            lambda session: model_calls.upload_summarizer(
-                session, workspace_id, name, file_name, content
-            ),
+            lambda session: model_calls.upload_summarizer(session, workspace_id, name, file),
             limit_s=_UPLOAD_LIMIT_S,
         )
 
@@ -403,7 +433,10 @@ class WallarooGateway:
                 lambda session: model_calls.version_fields(session, wanted_id),
             )
 
-        return model_calls.wait_for_conversion(version_id, read)
+        def told(status: str) -> None:
+            on_progress(UploadProgress(file.total_bytes, file.total_bytes, status))
+
+        return model_calls.wait_for_conversion(version_id, read, on_status=told)
 
     # Pipelines
 
@@ -486,6 +519,16 @@ class WallarooGateway:
             who,
             Doing("read the log"),
             lambda session: pipeline_calls.log_page(session, pipeline, limit),
+        )
+
+    def log_between(
+        self, who: Identity, pipeline: Pipeline, *, start: datetime, end: datetime, limit: int
+    ) -> LogPage:
+        """See `PlatformGateway`."""
+        return self._read(
+            who,
+            Doing("read the log"),
+            lambda session: log_window.rows_between(session, pipeline, start, end, limit),
         )
 
     def pod_log(

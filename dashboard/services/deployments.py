@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 from dashboard.domain.activity import Act, ActResult
 from dashboard.domain.deploy_record import DeployRecord
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
-from dashboard.domain.model import ModelVersion
+from dashboard.domain.model import ModelVersion, UploadProgress
 from dashboard.domain.pipeline import PIPELINE_NAME_RULE, Pipeline, PipelineState
 from dashboard.domain.settings_words import problems
 from dashboard.domain.workspace import NAME_RULE
@@ -82,19 +82,21 @@ class Deployments:
         held = self._guard.held(number)
         with self._alone(pipeline), held, self._noting(who, pipeline, Act.DEPLOYED):
             asked_at = self._deploys.clock()
-            made = self._send(who, pipeline, model_version, settings)
+            with self._guard.awaited(number, idle_minutes):
+                made = self._send(who, pipeline, model_version, settings)
+                if not made.already_running:
+                    self._deploys.begin(
+                        who,
+                        pipeline,
+                        version=made.version,
+                        model_version=model_version,
+                        settings=settings,
+                        asked_at=asked_at,
+                    )
+                    self._guard.arm(who, pipeline, version=made.version, minutes=idle_minutes)
             if made.already_running:
                 self._watch.give_up_expecting(who, pipeline)
                 return self._runs_already(who, pipeline, idle_minutes)
-            self._deploys.begin(
-                who,
-                pipeline,
-                version=made.version,
-                model_version=model_version,
-                settings=settings,
-                asked_at=asked_at,
-            )
-            self._guard.arm(who, pipeline, version=made.version, minutes=idle_minutes)
             self._watch.confirm(who, pipeline)
         self._note(who, Act.DEPLOYED, pipeline, note=_asked_for(settings, idle_minutes))
         return Outcome(f"Starting {pipeline.name}.", result=str(pipeline.pipeline_id))
@@ -171,7 +173,14 @@ class Deployments:
         )
 
     def upload_summarizer(
-        self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
+        self,
+        who: Identity,
+        *,
+        workspace_id: int,
+        name: str,
+        file_name: str,
+        content: IO[bytes],
+        on_progress: Callable[[UploadProgress], None] = lambda _progress: None,
     ) -> Outcome:
         """Upload a Hugging Face summarization zip and wait until the platform has taken it in."""
         if NAME_RULE.fullmatch(name) is None:
@@ -182,7 +191,12 @@ class Deployments:
             )
         try:
             version = self._gateway().upload_model(
-                who, workspace_id=workspace_id, name=name, file_name=file_name, content=content
+                who,
+                workspace_id=workspace_id,
+                name=name,
+                file_name=file_name,
+                content=content,
+                on_progress=on_progress,
             )
         except DashboardError as exc:
             self._note_in(who, Act.MODEL_UPLOADED, workspace_id, name, error=exc)
@@ -190,7 +204,9 @@ class Deployments:
         finally:
             self._reads.invalidate(who.key, catalog.MODELS)
         self._note_in(who, Act.MODEL_UPLOADED, workspace_id, version.model_name)
-        return Outcome(f"Uploaded {version.model_name}. Its status is {version.status}.")
+        return Outcome(
+            f"Uploaded {version.model_name}. It is ready.", result=str(version.version_id)
+        )
 
     # How a deploy is made
 

@@ -180,12 +180,14 @@ class GuardLook:
         one.sure(self._pace, now=now)
 
     def _is_ours(self, who: Identity, guard: Guard, status: DeploymentStatus) -> bool:
-        if status.running_versions:
-            return set(status.running_versions) == {guard.version}
-        if status.state is PipelineState.STARTING:
+        running = set(status.running_versions)
+        if running == {guard.version} and status.state is PipelineState.RUNNING:
+            return True  # a newer version that is not deployed yet is asked for before the stop
+        if not running and status.state is PipelineState.STARTING:
             return True  # it is not stopped while it starts, and told right once it runs
-        found = self._found(who, guard)
-        return not found.versions or found.versions[0].version == guard.version
+        # The engines may tell of the version before for long: each deploy makes a version.
+        versions = self._found(who, guard).versions
+        return versions[0].version == guard.version if versions else running <= {guard.version}
 
     def _may_be_replaced(self, who: Identity, guard: Guard) -> bool:
         """Whether somebody has just made another version, which a deploy does first."""
@@ -208,7 +210,8 @@ class GuardLook:
             return False
         try:
             # Asked after the stop has begun: a deploy holds the pipeline first, then looks for one.
-            if self._use.is_in_use(number):
+            # A run of another process may have begun meanwhile, too.
+            if self._is_in_use(one):
                 return False
             # Of several dashboards with one database, one stops it.
             claimed_until = now + _CLAIM

@@ -86,6 +86,8 @@ class Guarded:
         What keeps the guard from its work, and `failures`, how often in a row it did.
     next_at
         When to look again.
+    turn
+        The number of the look that was asked for last: an earlier one is not taken any more.
     settled
         Set but while it is being stopped.
     """
@@ -104,6 +106,7 @@ class Guarded:
     problem: str = ""
     failures: int = 0
     is_looking: bool = False
+    turn: int = 0
     settled: threading.Event = field(default_factory=_set_event, repr=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
@@ -200,14 +203,20 @@ class Guarded:
             self.next_at = now
             self.guard = none_after(self.guard, now)
 
-    def set_minutes(self, minutes: int | None, pace: Pace, *, now: datetime) -> None:
-        """Change after how many minutes it stops; a time that is over already gives notice."""
+    def set_minutes(self, minutes: int | None, pace: Pace, *, now: datetime) -> bool:
+        """Change after how many minutes it stops; a time that is over already gives notice.
+
+        False while it is being stopped: nothing is changed then.
+        """
         with self.lock:
+            if self.is_stopping:
+                return False
             self.guard = replace(self.guard, minutes=minutes)
             self.not_before, self.is_notice = None, False
             notice = min(timedelta(seconds=pace.notice_s), pace.minutes(minutes or 0))
             self.give_notice(now + notice, pace)
             self.next_at = now
+            return True
 
     def keep(self, minutes: int, pace: Pace, *, now: datetime) -> datetime | None:
         """Put the stop off, and return until when; None where there is none to put off."""

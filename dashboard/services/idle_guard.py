@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
@@ -30,6 +30,8 @@ from dashboard.store.guard_records import GuardRecords
 #: A week: more is as good as off.
 MOST_MINUTES = 7 * 24 * 60
 _LONGEST_STOP_S = 30.0
+#: So many minutes after the pool took nothing it is tried again.
+_AGAIN_MIN = 1 / 12
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,6 +66,7 @@ class IdleGuard:
         self._pace = pace or Pace()
         self._lock = threading.RLock()
         self._guarded: dict[int, Guarded] = {}
+        self._awaited: dict[int, int | None] = {}
         self._sync_at: datetime | None = None
         self._is_syncing = False
         self._ticked: tuple[datetime, float] | None = None
@@ -76,6 +79,8 @@ class IdleGuard:
         now = self._clock.now()
         with self._lock:
             one = self._guarded.get(pipeline_id)
+            if one is None and pipeline_id in self._awaited:
+                return GuardView(minutes=self._awaited[pipeline_id])
             return None if one is None else self._view(one, now)
 
     def watched(self) -> tuple[Guard, ...]:
@@ -129,15 +134,24 @@ class IdleGuard:
         InvalidInput
             Less than a minute, or more than a week (field `minutes`).
         Conflict
-            The pipeline is not under guard: it was not deployed from here.
+            The pipeline is not under guard: it was not deployed from here. Or it is being stopped.
         """
         if minutes is not None and not 1 <= minutes <= MOST_MINUTES:
             raise InvalidInput("Between 1 minute and a week.", field="minutes")
         one = self._known(pipeline)
         if one.guard.minutes == minutes:
             return Outcome("")
-        is_stored = self._records.set_minutes(pipeline.pipeline_id, minutes)
-        one.set_minutes(minutes, self._pace, now=self._clock.now())
+        before = one.guard.minutes
+        if not one.set_minutes(minutes, self._pace, now=self._clock.now()):
+            raise Conflict(
+                f"{pipeline.name} is being stopped already.",
+                hint="Deploy it again once it has stopped.",
+            )
+        try:
+            is_stored = self._records.set_minutes(pipeline.pipeline_id, minutes)
+        except DashboardError:
+            one.set_minutes(before, self._pace, now=self._clock.now())
+            raise
         if not is_stored:
             self._store(one)
         told = "Off." if minutes is None else f"Stops after {minutes} min without a request."
@@ -193,6 +207,17 @@ class IdleGuard:
                 one.settled.wait(_LONGEST_STOP_S)
             yield
 
+    @contextmanager
+    def awaited(self, pipeline_id: int, minutes: int | None) -> Iterator[None]:
+        """Tell within the block what was chosen for a deploy that is being sent."""
+        with self._lock:
+            self._awaited[pipeline_id] = minutes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awaited.pop(pipeline_id, None)
+
     # The clock
 
     def tick(self) -> None:
@@ -214,13 +239,29 @@ class IdleGuard:
             ]
             for one in due:
                 one.is_looking = True
+                one.turn += 1
+        if sync and not self._submit(self._sync):
+            with self._lock:
+                self._is_syncing, self._sync_at = False, now + self._pace.minutes(_AGAIN_MIN)
+        for one in due:
+            turn = one.turn
+            if not self._submit(self._look_at, one, turn):
+                with self._lock:
+                    # It may stand in the queue all the same.
+                    one.turn, one.is_looking = turn + 1, False
+                    one.next_at = now + self._pace.minutes(_AGAIN_MIN)
+
+    def _submit(self, work: Callable[..., None], *args: object) -> bool:
+        """Have something done in the pool; False if it takes nothing now."""
         try:
-            if sync:
-                self._pool.submit(self._sync)
-            for one in due:
-                self._pool.submit(self._look_at, one)
-        except RuntimeError:  # the pool was shut down: the program is stopping
-            self._is_closed = True
+            self._pool.submit(work, *args)
+        except RuntimeError as exc:
+            if "shutdown" in str(exc):  # the pool was shut down: the program is stopping
+                self._is_closed = True
+            else:
+                _LOG.warning("the idle guard found no thread; it tries again soon")
+            return False
+        return True
 
     def close(self) -> None:
         """Write down what is known, and look at nothing any more."""
@@ -243,20 +284,22 @@ class IdleGuard:
 
     def _sync(self) -> None:
         """Read what is stored: of the process before this one, or of one beside it."""
+        try:
+            self._read_stored()
+        except Exception as exc:  # noqa: BLE001 - whatever it was, it is tried again
+            _LOG.warning("the idle guards could not be read: %s", type(exc).__name__)
+        finally:
+            with self._lock:
+                self._is_syncing = False
+                self._sync_at = self._clock.now() + self._pace.minutes(0.5)
+
+    def _read_stored(self) -> None:
         with self._lock:
             # What is armed from here on is newer than what is read below.
             known = {number: one for number, one in self._guarded.items() if one.is_stored}
-        try:
-            stored = {guard.pipeline_id: guard for guard in self._records.all()}
-        except DashboardError:
-            _LOG.warning("the idle guards could not be read")
-            stored = None
+        stored = {guard.pipeline_id: guard for guard in self._records.all()}
         now = self._clock.now()
         with self._lock:
-            self._is_syncing = False
-            self._sync_at = now + self._pace.minutes(0.5)
-            if stored is None:
-                return
             for number, guard in stored.items():
                 one = self._guarded.get(number)
                 if one is None or (one is known.get(number) and one.guard.version != guard.version):
@@ -270,7 +313,9 @@ class IdleGuard:
         for one in guarded:
             self._write_seen(one)
 
-    def _look_at(self, one: Guarded) -> None:
+    def _look_at(self, one: Guarded, turn: int) -> None:
+        if one.turn != turn:
+            return
         try:
             if self._look.look(one, self._is_current) and self._is_current(one):
                 with self._lock:

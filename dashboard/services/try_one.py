@@ -74,7 +74,7 @@ class TryOne:
 
     def begin(self, who: Identity) -> str:
         """Note that a text is about to be sent; return the attempt's unguessable id."""
-        trial_id = secrets.token_urlsafe(24)
+        trial_id = secrets.token_hex(24)
         with self._lock:
             self._under_way[who.key, trial_id] = _UnderWay()
         return trial_id

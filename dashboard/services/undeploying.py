@@ -75,15 +75,19 @@ class Undeploying:
 
     def _state(self, who: Identity, one: Started) -> _Found:
         """Ask what runs there now: what the dialog has shown may be older."""
+        gateway, pipeline = self._gateway(), one.pipeline
         try:
-            status = self._gateway().status(who, one.pipeline)
+            status = gateway.status(who, pipeline)
+            if status.state is PipelineState.NOT_DEPLOYED:
+                return _Found.NOTHING
+            found = gateway.get_pipeline(
+                who, workspace_id=pipeline.workspace_id, name=pipeline.name
+            )
         except NotFound:
             return _Found.NOTHING
-        if status.state is PipelineState.NOT_DEPLOYED:
-            return _Found.NOTHING
-        if status.running_versions and one.version not in status.running_versions:
-            return _Found.ANOTHER
-        return _Found.OURS
+        # Each deploy makes a version: the newest tells whose it is, also before it answers.
+        newest = {found.versions[0].version} if found.versions else set(status.running_versions)
+        return _Found.OURS if newest <= {one.version} else _Found.ANOTHER
 
 
 def _names(names: Sequence[str]) -> str:

@@ -136,7 +136,7 @@ class DeploymentWatch:
         """Note that the platform has accepted what was expected."""
         with self._lock:
             entry, _ = self._find(who, pipeline)
-            entry.watched.intent_at = self._clock()
+            entry.watched.confirm(self._clock())
             entry.asked_at = _NEVER
 
     def give_up_expecting(self, who: Identity, pipeline: Pipeline) -> None:

@@ -75,6 +75,8 @@ class Watched:
         count: those to questions before speak of the past.
     has_served
         Whether it has answered since the start that led here.
+    before
+        What was known when something was asked for that the platform has not accepted yet.
     """
 
     changed_at: float
@@ -89,9 +91,12 @@ class Watched:
     phases: tuple[Phase, ...] = ()
     starts_s: list[float] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
+    before: Watched | None = field(default=None, repr=False)
 
     def expect(self, state: PipelineState, now: float) -> None:
         """Note that a start or a stop was asked for, and is on its way to the platform."""
+        if self.before is None:
+            self.before = replace(self, restarts=dict(self.restarts))
         self.intent, self.intent_at, self.changed_at = state, float("inf"), now
         if state is not PipelineState.STARTING:
             return
@@ -103,11 +108,21 @@ class Watched:
             self._begin(now, counts=True)
             self.phases = advance((), DeploymentStatus(state=state), elapsed_s=0.0)
 
+    def confirm(self, now: float) -> None:
+        """Note that the platform has accepted what was expected: its answers count from now on."""
+        self.intent_at, self.before = now, None
+
     def give_up_expecting(self, now: float) -> None:
-        """Take an `expect` back: the platform refused."""
-        self.intent, self.intent_at, self.redeployed_at = None, now, float("-inf")
-        if self.status is not None and self.status.state is PipelineState.NOT_DEPLOYED:
-            self._forget_start()
+        """Take an `expect` back: the platform refused, and everything is as it was before."""
+        before, self.before = self.before, None
+        if before is None:  # of two at a time, the other one was settled
+            self.intent, self.intent_at, self.redeployed_at = None, now, float("-inf")
+            return
+        self.status, self.changed_at = before.status, before.changed_at
+        self.intent, self.intent_at = before.intent, before.intent_at
+        self.started_at, self.redeployed_at = before.started_at, before.redeployed_at
+        self.counts, self.has_served = before.counts, before.has_served
+        self.phases, self.restarts = before.phases, before.restarts
 
     def fail(self, error: DashboardError, now: float) -> None:
         """Note that the platform could not be asked."""

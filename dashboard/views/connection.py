@@ -56,6 +56,17 @@ def draw_drawer(known: Read[tuple[Connection, ...]], rooms: Sequence[Workspace])
     _drawer(opened, rooms)
 
 
+def draw_missing(known: Read[tuple[Connection, ...]]) -> None:
+    """Say that the address names a connection that is not in the list, if it does."""
+    opened_id = st.query_params.get(_OPENED)
+    if opened_id is None or known.value is None or known.is_loading or known.error is not None:
+        return
+    is_here = any(one.connection_id == opened_id for one in known.value)
+    # What became of one that was known here is told by its drawer.
+    if not is_here and _name_of(opened_id) is None:
+        st.info("This connection is not here (any more).", icon=":material/info:")
+
+
 def linked_rooms(connection: Connection, rooms: Sequence[Workspace]) -> tuple[int, ...]:
     """Ids of those of `rooms` that a connection is linked to, as far as it is known by now."""
     current = runtime.current()
@@ -74,12 +85,13 @@ def linked_rooms(connection: Connection, rooms: Sequence[Workspace]) -> tuple[in
 def _successor(opened_id: str, present: Sequence[Connection]) -> Connection | None:
     """Find what stands under the name of one that is gone, and say what became of it."""
     name = _name_of(opened_id)
-    found = next((one for one in present if one.name == name), None) if name is not None else None
+    if name is None:
+        return None  # `draw_missing` says so
+    found = next((one for one in present if one.name == name), None)
     if found is None:
         close_drawer()
-        told = short(name, 80) if name is not None and plain(name) else "That connection"
-        gone = "was deleted meanwhile." if name is not None else "does not exist any more."
-        session.keep_message(news(f"{told} {gone}"))
+        told = short(name, 80) if plain(name) else "That connection"
+        session.keep_message(news(f"{told} was deleted meanwhile."))
         return None
     st.query_params[_OPENED] = found.connection_id
     session.note_opened(found.connection_id, found.name, took_place=True)

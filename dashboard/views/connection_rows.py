@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from components.connection_form import Bound
 from components.detail_editor import KEEP, DetailRow
-from components.text import ago, moment
+from components.text import told_when
 from dashboard import session
 from dashboard.connectors.base import FieldKind, FormField
 from dashboard.domain.check import Health
@@ -73,10 +73,10 @@ def _status(leaf: Leaf, health: Health | None) -> str:
     now = datetime.now(UTC)
     told = "set"
     if leaf.set_at is not None:
-        told += f" {moment(leaf.set_at, now=now, zone=session.zone())}"
+        told += f" {told_when(leaf.set_at, now=now, zone=session.zone())}"
     worked_at = health.last_passed_at if health is not None else None
     if worked_at is not None and (leaf.set_at is None or worked_at >= leaf.set_at):
-        told += f", last worked {ago((now - worked_at).total_seconds())}"
+        told += f", last worked {told_when(worked_at, now=now, zone=session.zone())}"
     return told
 
 

@@ -26,6 +26,7 @@ from dashboard.views import (
     run_dialogs,
     run_export,
     undeploying,
+    uploading,
 )
 
 #: What takes something away, or shows what an audience must not see.
@@ -49,6 +50,7 @@ def draw() -> None:
         "undeploy": undeploying.draw,
         "undeploy_mine": undeploying.draw_mine,
         "new_pipeline": _new_pipeline,
+        "upload_model": uploading.draw,
         "new_workspace": _new_workspace,
         "use_instance": _use_instance,
         "link_connections": linking.draw,
@@ -77,7 +79,8 @@ def _new_pipeline(subject: str) -> None:
     names = labels(rooms)
     form = "new_pipeline"
     state = live.form_state(form)
-    upload = live.form_state("upload_model")
+    upload = live.form_state(uploading.FORM)
+    room_text, _, version_text = subject.partition(":")
     if state.done is not None:
         session.close_dialog()
         return
@@ -93,30 +96,42 @@ def _new_pipeline(subject: str) -> None:
         room_id = st.selectbox(
             "Workspace",
             ids,
-            index=ids.index(int(subject)) if subject.isdigit() and int(subject) in ids else 0,
+            index=_place(ids, room_text),
             format_func=lambda one: names[one],
             help=strings.WORKSPACE,
             key=session.form_key(form, "room"),
         )
         versions = deploying.usable(deploying.models_of(room_id))
         if versions:
-            _pipeline_from(form, state, room_id, versions)
+            _pipeline_from(form, state, room_id, versions, preset=version_text)
         else:
             st.markdown("This workspace holds no model yet.")
         with st.expander("Upload a model", expanded=not versions):
-            _upload(room_id, upload)
+            uploading.form(room_id, upload)
 
     dialog()
 
 
+def _place(numbers: Sequence[int], text: str) -> int:
+    """Return where the number that is written so stands; the first place if it is none of them."""
+    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
+    return numbers.index(wanted) if wanted in numbers else 0
+
+
 def _pipeline_from(
-    form: str, state: live.FormState, room_id: int, versions: Sequence[ModelVersion]
+    form: str,
+    state: live.FormState,
+    room_id: int,
+    versions: Sequence[ModelVersion],
+    *,
+    preset: str,
 ) -> None:
     current = runtime.current()
     who = current.identity()
     version = st.selectbox(
         "Model version",
         versions,
+        index=_place([one.version_id for one in versions], preset),
         format_func=lambda one: (
             f"{plain(one.model_name)}, version {presenting.short_id(one.version)}"
         ),
@@ -145,44 +160,6 @@ def _pipeline_from(
         disabled=state.is_busy,
         key="new_pipeline_submit",
         on_click=create,
-    )
-
-
-def _upload(room_id: int, state: live.FormState) -> None:
-    current = runtime.current()
-    who = current.identity()
-    form = "upload_model"
-    st.markdown(
-        ":small[:gray[A zip of a Hugging Face summarization model. The platform takes it in, which "
-        "can take minutes; you can leave this page meanwhile.]]"
-    )
-    name_key = session.form_key(form, "name")
-    with field_box("model_name", state.error_at("name")):
-        st.text_input("Model name", value="hf-summarizer", key=name_key)
-    with field_box("model_file", state.error_elsewhere("name")):
-        file = st.file_uploader("Zip file", type=["zip"], key=session.form_key(form, "file"))
-    if state.is_busy:
-        st.markdown(":small[:material/progress_activity: Uploading and waiting for the platform…]")
-
-    sent_form = live.drawn_form(form)
-
-    def upload() -> None:
-        name = str(st.session_state.get(name_key, "")).strip()
-        if file is not None:
-            live.submit(
-                lambda: current.deployments.upload_summarizer(
-                    who, workspace_id=room_id, name=name, file_name=file.name, content=file
-                ),
-                doing="Uploading the model",
-                once=f"upload:{room_id}:{name}",
-                form=sent_form,
-            )
-
-    st.button(
-        "Upload",
-        disabled=state.is_busy or file is None,
-        key="upload_model_submit",
-        on_click=upload,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components import link_form, loading
+from components import link_form, loading, presenting
 from components.link_form import Preview
 from components.messages import field_error
 from components.text import count
@@ -192,7 +192,11 @@ def _rest(subject: str, known: _Known, plan: Callable[[], LinkPlan | None]) -> N
         st.button(
             _label(shown),
             type="primary",
-            disabled=shown is None or not shown.changes,
+            **(
+                presenting.off()
+                if shown is not None and not shown.link
+                else {"disabled": shown is None or not shown.changes}
+            ),
             key="linking_submit",
             on_click=_submit,
             args=(subject, plan),
@@ -224,6 +228,8 @@ def _submit(subject: str, plan: Callable[[], LinkPlan | None]) -> None:
     wanted = plan()
     if session.dialog() != (_NAME, subject) or wanted is None or not wanted.changes:
         return  # the second click of a double click, or nothing to do any more
+    if presenting.is_on() and not wanted.link:
+        return
     session.close_dialog()
     current = runtime.current()
     who = current.identity()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from components import presenting
 from components.pipeline_facts import Holder, LastRequest, PipelineFacts
 from dashboard import live, runtime, session
 from dashboard.domain.deploy_record import DeployRecord
@@ -12,7 +13,7 @@ from dashboard.domain.deploy_trouble import Cause, trouble_of
 from dashboard.domain.deployment import deployed_at
 from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
 from dashboard.domain.identity import Identity
-from dashboard.domain.pipeline import DeploymentStatus, Pipeline
+from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
 from dashboard.domain.run import Run
 from dashboard.services import last_use
 from dashboard.services.watch import DeploymentView
@@ -20,6 +21,8 @@ from dashboard.views import deploying
 
 #: A run's last answer is in the platform's log within this time.
 _LOG_LAG = timedelta(seconds=5)
+#: The platform's clock and ours differ by less.
+_CLOCKS_DIFFER = timedelta(minutes=2)
 
 
 def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> PipelineFacts:
@@ -50,7 +53,7 @@ def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> 
         settings=settings_in(pipeline) if uses else None,
         model_version=deploying.model_version_of(pipeline) if is_open else None,
         guard=current.guard.view(pipeline.pipeline_id) if uses else None,
-        deployed_at=deployed_at(pipeline, view.status) if uses else None,
+        deployed_at=since(pipeline, view, now=datetime.now(UTC)) if uses else None,
         by=_by(record, view, pipeline, who),
         last_use=_last_use(pipeline, is_open=is_open),
         holders=_holders(pipeline, listed) if is_wrong else (),
@@ -59,6 +62,15 @@ def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> 
         now=datetime.now(UTC),
         zone=session.zone(),
     )
+
+
+def since(pipeline: Pipeline, view: DeploymentView, *, now: datetime) -> datetime | None:
+    """When the deployment was asked for; None while its own version is not listed yet."""
+    at = deployed_at(pipeline, view.status)
+    if at is None or view.state is not PipelineState.STARTING or view.started_s is None:
+        return at
+    began_at = now - timedelta(seconds=view.started_s)
+    return at if at > began_at - _CLOCKS_DIFFER else None
 
 
 def settings_in(pipeline: Pipeline) -> DeploymentSettings | None:
@@ -86,7 +98,7 @@ def _by(
 
 
 def _person(user_id: str, address: str, who: Identity) -> str:
-    return "you" if user_id == who.user_id else address
+    return "you" if user_id == who.user_id else presenting.person(address)
 
 
 def _last_use(pipeline: Pipeline, *, is_open: bool) -> LastRequest | None:

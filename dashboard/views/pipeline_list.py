@@ -104,13 +104,29 @@ def _draw_card(
     running = current.jobs.running(current.identity())
     busy = {":".join(job.once.split(":")[:2]) for job in running}
     number = pipeline.pipeline_id
-    pipeline_card(
+    card = pipeline_card(
         pipeline_facts.gather(pipeline, listed, is_open=is_open),
         is_busy=not busy.isdisjoint({f"deploy:{number}", f"undeploy:{number}"}),
         on_act=partial(_act, pipeline),
         on_guard=partial(guarding.set_minutes, pipeline),
         is_open=is_open,
         is_only=is_only,
+    )
+    if is_open:
+        with card:
+            _log_button(number)
+
+
+def _log_button(number: int) -> None:
+    st.button(
+        "Inference log",
+        type="tertiary",
+        icon=":material/receipt_long:",
+        help="What was sent to it and what it answered.",
+        key=f"pipeline_{number}_log",
+        on_click=session.go_to,
+        args=("pipeline_log",),
+        kwargs={"pipeline": str(number)},
     )
 
 

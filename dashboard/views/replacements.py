@@ -13,7 +13,7 @@ from components.replacement_cards import (
     unfinished_card,
 )
 from components.replacement_words import NowThere
-from dashboard import live, runtime, session
+from dashboard import live, runtime
 from dashboard.domain.connection import Connection
 from dashboard.domain.replacement import Replacement, ReplaceState
 
@@ -36,8 +36,8 @@ def draw() -> None:
         elif edit.state is ReplaceState.RUNNING:
             running_line(edit)
     receipt = _newest_receipt(edits)
-    if receipt is not None:
-        receipt_card(receipt, on_dismiss=partial(session.hide, receipt.replacement_id))
+    if receipt is not None and _is_there(receipt, present):
+        receipt_card(receipt, on_dismiss=partial(_dismiss, receipt.replacement_id))
 
 
 def draw_unfinished(
@@ -65,9 +65,26 @@ def draw_unfinished(
 def _newest_receipt(edits: Sequence[Replacement]) -> Replacement | None:
     over = [one for one in edits if one.state.is_over and one.ended_at is not None]
     newest = max(over, key=lambda one: one.ended_at or one.begun_at, default=None)
-    if newest is None or session.is_hidden(newest.replacement_id):
+    if newest is None or not is_recent(newest):
         return None
-    return newest if is_recent(newest) else None
+    is_dismissed = runtime.current().marks.get(_dismissed_mark()) == newest.replacement_id
+    return None if is_dismissed else newest
+
+
+def _dismissed_mark() -> str:
+    """Key of the mark of the receipt this person dismissed last: only the newest is ever shown."""
+    return f"receipt_dismissed_{runtime.current().identity().user_id}"
+
+
+def _dismiss(replacement_id: str) -> None:
+    runtime.current().marks.put(_dismissed_mark(), replacement_id)
+
+
+def _is_there(edit: Replacement, present: Sequence[Connection] | None) -> bool:
+    """Whether what a receipt speaks of is there: an edit that was left may have nothing there."""
+    if edit.state is ReplaceState.LEFT:
+        return True
+    return any(one.name == edit.connection_name for one in present or ())
 
 
 def is_recent(edit: Replacement) -> bool:

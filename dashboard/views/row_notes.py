@@ -9,15 +9,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from components import presenting
-from components.text import ago, count, md, moment
+from components.text import count, md, told_when
 from dashboard import live, runtime, session
 from dashboard.domain.row_note import RowNote, Thumb
 from dashboard.domain.run import Run
 from dashboard.errors import DashboardError
 from dashboard.services.run_history import LONGEST_NOTE, LONGEST_SUMMARY
 
-_DAY_S = 86_400.0
-_MINUTE_S = 60.0
 _MOST_NAMED = 12
 _THUMB_WORDS = {Thumb.UP: ":material/thumb_up: Good", Thumb.DOWN: ":material/thumb_down: Bad"}
 
@@ -145,11 +143,7 @@ def _state(run: Run, row_index: int, kept: RowNote | None) -> str:
 
 
 def _when(at: datetime) -> str:
-    now = datetime.now(UTC)
-    seconds = (now - at).total_seconds()
-    if seconds < _MINUTE_S:
-        return "just now"
-    return ago(seconds) if seconds < _DAY_S else moment(at, now=now, zone=session.zone())
+    return told_when(at, now=datetime.now(UTC), zone=session.zone())
 
 
 def _summary(run: Run, row_index: int) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from components.messages import field_box, news
 from components.run_table import rows_words, run_title
-from components.text import count, md, moment, short
+from components.text import count, md, short, told_when
 from dashboard import live, runtime, session
 from dashboard.domain.run import Run
 from dashboard.errors import DashboardError
@@ -114,7 +114,7 @@ def _what_goes(impact: DeleteImpact, *, me: str) -> None:
     if len(impact.runs) > 1:
         now = datetime.now(UTC)
         named = [
-            f"- {md(run_title(run))}, {moment(run.created_at, now=now, zone=session.zone())}, "
+            f"- {md(run_title(run))}, {told_when(run.created_at, now=now, zone=session.zone())}, "
             f"{rows_words(run)}"
             for run in impact.runs[:_MOST_LISTED]
         ]

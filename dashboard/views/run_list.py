@@ -18,6 +18,7 @@ from dashboard import live, runtime, session
 from dashboard.domain.connection_list import Page
 from dashboard.domain.run_choice import PARAMETERS, RunChoice, choice_of, span_of
 from dashboard.domain.run_filter import RunChoices, RunFilter
+from dashboard.errors import DashboardError
 from dashboard.services.reads import Read
 from dashboard.services.run_history import RunHits
 from dashboard.views import ways_back
@@ -193,10 +194,22 @@ def _tick(shown: Sequence[str], ticks: Sequence[str]) -> None:
     session.set_ticked_runs([*others, *ticks])
 
 
+def _oldest_first(run_ids: Sequence[str]) -> list[str]:
+    """Order runs by when they began; as they are if one of them cannot be read."""
+    current = runtime.current()
+    who = current.identity()
+    try:
+        runs = [current.runs.run(who, run_id) for run_id in run_ids]
+    except DashboardError:
+        return list(run_ids)  # the page they go to says what is wrong
+    return [run.run_id for run in sorted(runs, key=lambda run: run.created_at)]
+
+
 def _act(act: RunBarAct, chosen: Sequence[str], found: Sequence[str]) -> None:
     ids = ",".join(chosen)
     if act is RunBarAct.COMPARE:
-        session.go_to("compare", a=chosen[0], b=chosen[1])
+        older, newer = _oldest_first(chosen)
+        session.go_to("compare", a=older, b=newer)
     elif act is RunBarAct.RENAME:
         session.open_dialog("rename_run", chosen[0])
     elif act is RunBarAct.EXPORT:

@@ -12,7 +12,7 @@ from components.badges import run_badge
 from components.frame import page_header
 from components.reading_pane import reading_pane
 from components.run_bar import RunAct, RunProgress, progress_bar
-from components.text import count, duration, md, moment, short
+from components.text import count, duration, md, short, told_when
 from components.value_table import value_table
 from dashboard import live, runtime, session, strings
 from dashboard.domain.model import EMBEDDED_IMAGE_PREFIX
@@ -62,19 +62,19 @@ def draw(run_id: str) -> None:
 
 def _header(run: Run) -> None:
     now = datetime.now(UTC)
-    when = moment(run.created_at, now=now, zone=session.zone())
+    when = told_when(run.created_at, now=now, zone=session.zone())
     rows = f"{run.rows_done} of {count(run.rows_total, 'row')} done"
     took = ""
     if run.started_at and run.finished_at:
         took = f" in {duration((run.finished_at - run.started_at).total_seconds())}"
-    detail = f"Run of {when} on {md(run.pipeline_name)}. {rows}{took}. {md(engine_words(run))}"
+    detail = f"Run {when} on {md(run.pipeline_name)}. {rows}{took}. {md(engine_words(run))}"
     with page_header(md(short(run.title or run.connection_name, 80)), detail):
         st.button(
             "New run",
             icon=":material/arrow_back:",
             key="run_new",
             on_click=st.query_params.from_dict,
-            args=({"table": run.table_id, "workspace": str(run.workspace_id)},),
+            args=(_as_before(run),),
         )
         st.button(
             "Timing",
@@ -91,6 +91,16 @@ def _header(run: Run) -> None:
                 on_click=_act,
                 args=(run, RunAct.RETRY),
             )
+
+
+def _as_before(run: Run) -> dict[str, str]:
+    """Return the address of the choice this run began with."""
+    return {
+        "table": run.table_id,
+        "workspace": str(run.workspace_id),
+        # A run knows it by its name, which an edit leaves as it is.
+        "connection": run.connection_name,
+    }
 
 
 def _more(run: Run) -> None:

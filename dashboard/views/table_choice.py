@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -223,19 +224,44 @@ def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Wo
 def _connection_field(usable: Sequence[Connection], *, is_loading: bool) -> Connection | None:
     by_id = {one.connection_id: one for one in usable}
     ids = list(by_id)
-    wanted = st.query_params.get("connection", "")
+    wanted = _asked_connection(usable)
+    if wanted and "connection" in st.query_params:
+        st.query_params["connection"] = wanted  # a run's address gives its name
+    key = f"summarize_connection_{wanted}_{len(ids)}"
     chosen = st.selectbox(
         "Connection",
         ids,
-        index=ids.index(wanted) if wanted in by_id else len(ids) - 1 if ids else None,
+        index=ids.index(wanted) if wanted else len(ids) - 1 if ids else None,
         format_func=lambda one: plain(by_id[one].name) if one in by_id else "",
         placeholder="Loading…" if is_loading else "None is linked",
         disabled=not ids,
         help=strings.CONNECTION,
-        key=f"summarize_connection_{wanted}_{len(ids)}",
-        on_change=_forget_table,
+        key=key,
+        on_change=_choose_connection,
+        args=(key,),
     )
     return by_id.get(chosen) if chosen else None
+
+
+def _asked_connection(usable: Sequence[Connection]) -> str:
+    """Id of the connection the address names, by id or name, or its table is from; or empty."""
+    asked = st.query_params.get("connection", "")
+    table_id = st.query_params.get("table", "")
+    if not asked and table_id:
+        current = runtime.current()
+        # Why a table cannot be read is said where it would stand.
+        with contextlib.suppress(DashboardError):
+            asked = current.tables.passport(current.identity(), table_id).connection_name
+    ids = [one.connection_id for one in usable]
+    if asked in ids:
+        return asked
+    return next((one.connection_id for one in usable if one.name == asked), "")
+
+
+def _choose_connection(key: str) -> None:
+    if chosen := st.session_state[key]:
+        st.query_params["connection"] = chosen
+    _forget_table()
 
 
 def _choose_room(key: str) -> None:

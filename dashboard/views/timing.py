@@ -200,6 +200,16 @@ def show_log(pipeline: Pipeline) -> None:
             loading.skeleton("the platform's log", known, height=380)
         return
     st.markdown(log_words(known.value))
+    st.button(
+        "Inference log",
+        type="tertiary",
+        icon=":material/receipt_long:",
+        help="The rows themselves, with what was sent and answered.",
+        key="latency_log_rows",
+        on_click=session.go_to,
+        args=("pipeline_log",),
+        kwargs={"pipeline": str(pipeline.pipeline_id)},
+    )
     samples = known.value.samples
     if not samples:
         return

@@ -174,6 +174,14 @@ class Platform:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _as_many_connection_tests_as_tests_need():
+    """All page tests are one person, who may make thirty tests a minute over all windows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dashboard.services.connection_tests.MOST_A_MINUTE_EACH", 100_000)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _no_search_for_components():
     """Spare each AppTest the search of every installed package for components: there are none."""
     with pytest.MonkeyPatch.context() as patch:

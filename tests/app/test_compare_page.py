@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Toggle
 
+from components.compare_header import _time_delta, _words_delta
 from components.run_diff import diff_data, span, time_change
 from dashboard.domain.inference import RowTiming
 from dashboard.domain.run import RowState, RunRow
@@ -54,6 +56,11 @@ def compare(open_page, a: str, b: str = "") -> AppTest:
     return settle(open_page("compare", a=a, **({"b": b} if b else {})))
 
 
+def only_changes(at: AppTest) -> Toggle | None:
+    toggles = [one for one in at.toggle if one.label == "Only what changed"]
+    return toggles[0] if toggles else None
+
+
 def figures(at: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in at.metric}
 
@@ -69,9 +76,11 @@ def test_what_changed_is_counted_and_listed_alone(keep, open_page):
         "Words, A → B": "5.0 → 4.0",
     }
     assert [one.delta for one in at.metric][3:] == ["-200 ms", "-1.0"]
-    assert at.toggle[0].value
+    only = only_changes(at)
+    assert only is not None
+    assert only.value
     assert "1–1 of 1 row that differ" in words(at)
-    settle(at.toggle[0].set_value(False).run())
+    settle(only.set_value(False).run())
     assert "1–3 of 3 rows" in words(at)
 
 
@@ -90,7 +99,7 @@ def test_both_runs_are_told_and_can_be_swapped_and_opened(keep, open_page):
 def test_runs_that_say_the_same_are_said_to(keep, open_page):
     at = compare(open_page, keep(TEXTS), keep(TEXTS))
     assert "**Nothing changed**: 3 rows with the same summary in both runs." in words(at)
-    assert not at.toggle
+    assert only_changes(at) is None
     assert "1–3 of 3 rows" in words(at)
 
 
@@ -219,3 +228,10 @@ def test_what_is_read_of_times_adds_up():
     assert time_change(474.4, 373.6) == "100 ms faster"
     assert time_change(400.1, 400.3) == "as fast"
     assert time_change(9_000, 12_000) == "3000 ms slower"
+
+
+def test_what_differs_by_nothing_that_is_shown_has_no_arrow():
+    assert _words_delta(45.91, 45.94) is None
+    assert _words_delta(45.9, 44.9) == "-1.0"
+    assert _time_delta(412.1, 412.3) is None
+    assert _time_delta(412.0, 380.0) == "-32 ms"

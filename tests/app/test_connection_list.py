@@ -164,7 +164,7 @@ def test_fifty_rows_are_sent_and_no_more(many, open_page):
 def test_health_says_what_it_rests_on(many, open_page):
     at = settle(open_page("connections", sort="health"))
     assert column(at, "Health")[0] == ["✕ Failing"]
-    assert column(at, "Proof")[0].startswith("401 since ")
+    assert column(at, "Proof")[0].startswith("401 for ")
 
 
 def test_all_columns_fit_a_window_and_name_and_health_fit_a_phone(demo, open_page):
@@ -236,7 +236,7 @@ def test_an_opened_connection_is_shown_whatever_the_filters_leave(demo, open_pag
 
 def test_an_empty_list_says_that_an_opened_connection_is_gone(empty, open_page):
     at = settle(open_page("connections", connection="gone"))
-    assert [one.value for one in at.info] == ["That connection does not exist any more\\."]
+    assert [one.value for one in at.info] == ["This connection is not here (any more)."]
 
 
 def test_an_empty_list_leads_to_the_form_and_to_the_import(empty, open_page):

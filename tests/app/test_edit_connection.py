@@ -113,7 +113,7 @@ def test_each_detail_is_told_in_words(demo, open_page, source):
     at = opened(open_page, connect(demo, "told", details))
     told = shown(words(at))
     assert f"host 127.0.0.1, port {source.port}, file week.json · set" in told
-    assert re.search(r"\*\*Token\*\*\s+:small\[:gray\[ set \d\d:\d\d", told)
+    assert re.search(r"\*\*Token\*\*\s+:small\[:gray\[ set just now", told)
     assert "**Header X-Key**" in told
     assert "**Other details**" in told
     assert "text, not set" in told

@@ -68,13 +68,13 @@ def test_a_second_fetch_says_what_changed_since_the_first(demo, open_page):
         source.body = body(3)
         at = fetched(demo, open_page, source, "changing")
         assert "From **changing** (127.0.0.1" in shown(words(at))
-        assert "Unchanged since" not in words(at)
+        assert "Unchanged for" not in words(at)
         fetch(at)
-        assert "Unchanged since" in words(at)
+        assert "Unchanged for" in words(at)
         source.body = body(15, lang="de")
         fetch(at)
     told = shown(words(at))
-    assert "12 rows more than at" in told
+    assert "12 rows more than a moment ago" in told
     assert "column **lang** is new." in told
 
 
@@ -183,3 +183,25 @@ def test_a_file_above_the_cap_names_the_cap_and_who_can_raise_it(demo, open_page
     told = shown(words(at))
     assert "The file is larger than 25 MB." in told
     assert "Whoever runs the dashboard can raise WALLAROO_DASHBOARD_FETCH_MAX_MB." in told
+
+
+def test_a_new_run_begins_at_the_connection_of_the_run_before(demo, open_page):
+    with running_source() as source:
+        source.body = body(3)
+        first_id = demo.connect("first-choice", url=source.link())
+        demo.link("first-choice", ROOM)
+        other_id = fetched(demo, open_page, source, "default-choice").selectbox[1].value
+        at = fetch(settle(open_page("summarize", connection=first_id)))
+    query = {"table": at.query_params["table"], "workspace": str(at.selectbox[0].value)}
+    # As the button of a run writes it: by name, in a page of its own.
+    at = settle(open_page("summarize", **query, connection="first-choice"))
+    assert "From **first-choice**" in shown(words(at))
+    assert at.selectbox[1].value == first_id
+    assert at.query_params["connection"] == first_id
+    # The table alone tells it as well.
+    at = settle(open_page("summarize", **query))
+    assert at.selectbox[1].value == first_id
+    # Another choice leaves the table.
+    settle(at.selectbox[1].set_value(other_id).run())
+    assert "table" not in at.query_params
+    assert at.selectbox[1].value == other_id

@@ -246,8 +246,8 @@ def test_a_line_says_what_it_takes_since_when_by_whom_and_who_asked_last():
     )
     at = draw(stories.draw_pipeline, facts, is_open=False, is_only=False)
     assert (
-        "Version 1, model hf-summarizer. 2.5 CPU, 10 GiB, 2 replicas. Since 13:02 by m.ortiz. "
-        "Last request 48 min ago by you. In press-desk."
+        "Version 1, model hf-summarizer. 2.5 CPU, 10 GiB, 2 replicas. "
+        "Deployed 60 min ago by m.ortiz. Last request 48 min ago by you. In press-desk."
     ) in text(at)
 
 

@@ -263,6 +263,13 @@ def test_a_receipt_tells_what_changed_and_goes_when_it_is_dismissed(demo, kept, 
     assert "312 ms" not in told
     settle(at.button(key=f"receipt_{edit.replacement_id}_dismiss").click().run())
     assert f"{NAME}: edited." not in shown(words(at))
+    # Nor does it come back in another session.
+    assert f"{NAME}: edited." not in shown(words(settle(open_page("connections"))))
+
+
+def test_a_receipt_of_a_connection_that_is_gone_is_not_shown(demo, kept, open_page):
+    kept(ReplaceState.NEW, connection_name="gone-since", ended_at=datetime.now(UTC))
+    assert "gone-since" not in shown(words(settle(open_page("connections"))))
 
 
 def test_an_old_receipt_is_not_shown(kept, open_page):

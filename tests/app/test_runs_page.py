@@ -149,12 +149,13 @@ def test_one_tick_renames_or_exports_and_two_compare(open_page, kept):
     assert "1 selected" in words(at)
     assert at.button(key="runs_bar_compare").disabled
     assert not at.button(key="runs_bar_rename").disabled
-    tick(at, first, second)
+    tick(at, second, first)
     assert not at.button(key="runs_bar_compare").disabled
     assert at.button(key="runs_bar_export").disabled
     at.button(key="runs_bar_compare").click()
     settle(at.run())
     assert at.title[0].value == "Compare runs"
+    # Whatever was ticked first, A is the older one.
     assert at.query_params == {"a": first, "b": second}
 
 

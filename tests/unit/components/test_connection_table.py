@@ -31,9 +31,9 @@ def test_a_pass_tells_what_passed_and_when(kind, ago, words):
 @pytest.mark.parametrize(
     ("cause", "message", "words"),
     [
-        ("unauthorised", "The source asks for a sign-in (401).", "401 since 13:54"),
-        ("name_not_found", "h.example was not found.", "host not found since 13:54"),
-        ("a_new_cause", "Something else.", "failed since 13:54"),
+        ("unauthorised", "The source asks for a sign-in (401).", "401 for 8 min"),
+        ("name_not_found", "h.example was not found.", "host not found for 8 min"),
+        ("a_new_cause", "Something else.", "failed for 8 min"),
     ],
 )
 def test_a_failure_tells_why_and_since_when(cause, message, words):

@@ -19,7 +19,7 @@ TODAY = datetime(2026, 11, 13, 9, 30, tzinfo=UTC)
     ("change", "told"),
     [
         (TableChange(YESTERDAY, is_same_file=True), "Unchanged since yesterday."),
-        (TableChange(TODAY, is_same_file=True), "Unchanged since 09:30."),
+        (TableChange(TODAY, is_same_file=True), "Unchanged for 2 h."),
         (TableChange(EARLIER, is_same_file=False), "Another file than on 2 Nov."),
         (
             TableChange(EARLIER, is_same_file=False, rows=12, new=("lang",)),
@@ -27,7 +27,7 @@ TODAY = datetime(2026, 11, 13, 9, 30, tzinfo=UTC)
         ),
         (
             TableChange(TODAY, is_same_file=False, rows=-1, gone=("a", "b")),
-            "1 row fewer than at 09:30; columns **a**, **b** are gone.",
+            "1 row fewer than 2 h ago; columns **a**, **b** are gone.",
         ),
         (
             TableChange(YESTERDAY, is_same_file=False, size_bytes=2_000),

@@ -4,7 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from components.text import ago, duration, md, memory, milliseconds, moment, plain, short, size
+from components.text import (
+    ago,
+    duration,
+    md,
+    memory,
+    milliseconds,
+    plain,
+    short,
+    size,
+    told_since,
+    told_when,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +43,19 @@ def test_sizes_are_decimal_and_memory_is_binary():
 
 def test_a_moment_is_told_by_its_distance():
     now = datetime(2026, 11, 22, 14, 8, tzinfo=UTC)
-    assert moment(now, now=now) == "14:08"
-    assert moment(now - timedelta(days=1), now=now) == "yesterday"
-    assert moment(now - timedelta(days=10), now=now) == "12 Nov"
+    assert told_when(now, now=now) == "just now"
+    assert told_when(now - timedelta(hours=23), now=now) == "23 h ago"
+    assert told_when(now - timedelta(days=1), now=now) == "yesterday"
+    assert told_when(now - timedelta(days=10), now=now) == "12 Nov"
+    assert told_when(now - timedelta(days=400), now=now) == "18 Oct 2025"
+
+
+def test_midnight_makes_no_yesterday_of_a_few_minutes():
+    now = datetime(2026, 11, 23, 0, 5, tzinfo=UTC)
+    assert told_when(now - timedelta(minutes=11), now=now) == "11 min ago"
+    assert told_since(now - timedelta(minutes=11), now=now) == "for 11 min"
+    assert told_since(now - timedelta(seconds=9), now=now) == "for under 1 min"
+    assert told_since(now - timedelta(days=1), now=now) == "since yesterday"
 
 
 @pytest.mark.parametrize("name", ["**b**", "<img src=x onerror=alert(1)>", "[a](b)", "$x$", "`c`"])

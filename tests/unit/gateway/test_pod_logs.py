@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.domain.pipeline import Pipeline
 from dashboard.gateway import pod_logs
+from dashboard.masking import Secret
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 PIPE = Pipeline(7, "hf-summarizer", 1, "press-desk", T0, T0)
@@ -60,3 +61,10 @@ def test_an_answer_of_another_kind_holds_no_lines(body):
 def test_a_failure_of_the_platform_is_a_failure():
     with pytest.raises(httpx.HTTPStatusError):
         lines(500, {})
+
+
+def test_a_secret_that_a_process_has_written_is_not_told():
+    secret = Secret("hf_planted-token-77aa")
+    found, _ = lines(200, {"logs": [f"OSError: {secret.reveal()}", "next"]})
+    assert "planted" not in str(found)
+    assert found[1] == "next"

@@ -8,6 +8,7 @@ from dashboard.domain.deploy_trouble import trouble_of
 from dashboard.domain.deployment import answering
 from dashboard.domain.pipeline import PipelineState
 from dashboard.gateway import translate
+from dashboard.masking import Secret
 from tests.support import status_trees as trees
 from tests.support.status_trees import CASES, Case
 
@@ -56,3 +57,11 @@ def test_a_list_tells_of_the_last_deployment_without_the_variables_of_its_proces
     assert (never is not None and never.deployed) is False
     assert translate.pipeline(fields).deployment is None
     assert translate.pipeline({**fields, "deployment": {"id": None}}).deployment is None
+
+
+def test_a_secret_that_a_reason_quotes_is_not_told():
+    secret = Secret("hf_planted-token-77ab")
+    engine = {**trees.engine("a"), "reason": f"bad {secret.reveal()}", "details": [secret.reveal()]}
+    status = translate.status(trees.tree("Error", engine), wanted=True)
+    assert "planted" not in str(status)
+    assert status.engines[0].reason.startswith("bad ")

@@ -86,11 +86,11 @@ class Platform:
 class Guard:
     def __init__(self) -> None:
         self.minutes: dict[int, int | None] = {}
+        self.coming: dict[int, int | None] = {}
 
     def view(self, pipeline_id):
-        if pipeline_id not in self.minutes:
-            return None
-        return GuardView(minutes=self.minutes[pipeline_id])
+        known = {**self.coming, **self.minutes}
+        return GuardView(minutes=known[pipeline_id]) if pipeline_id in known else None
 
     def arm(self, _who, pipeline, *, minutes, **_version):
         self.minutes[pipeline.pipeline_id] = minutes
@@ -101,6 +101,12 @@ class Guard:
 
     def held(self, _pipeline_id):
         return contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def awaited(self, pipeline_id, minutes):
+        self.coming[pipeline_id] = minutes
+        yield
+        del self.coming[pipeline_id]
 
     def disarm(self, pipeline_id):
         self.minutes.pop(pipeline_id, None)
@@ -267,6 +273,18 @@ def test_two_clicks_at_once_send_one_deploy(desk):
     desk.platform.held.set()
     first.join(10)
     assert desk.platform.deploys == 1
+
+
+def test_the_guard_that_was_chosen_is_told_while_the_deploy_is_being_sent(desk):
+    desk.platform.held.clear()
+    first = threading.Thread(target=desk.deploy)
+    first.start()
+    wait_until(lambda: desk.platform.deploys == 1, within_s=10, what="the deploy is being sent")
+    told = desk.guard.view(PIPE.pipeline_id)
+    desk.platform.held.set()
+    first.join(10)
+    assert told == GuardView(minutes=60)
+    assert desk.guard.coming == {}
 
 
 def test_what_runs_already_changes_the_guard_alone(desk):

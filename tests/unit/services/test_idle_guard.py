@@ -379,6 +379,26 @@ def test_a_platform_that_names_no_running_version_is_judged_by_the_newest_one(de
     assert desk.stopped
 
 
+@pytest.mark.parametrize("running", [(THEIRS,), (OURS, THEIRS)])
+def test_a_deploy_from_here_is_ours_while_the_engines_tell_of_the_version_before(desk, running):
+    desk.platform.versions = [PipelineVersion(2, OURS, T0), PipelineVersion(1, THEIRS, T0)]
+    desk.platform.state, desk.platform.running = PipelineState.STARTING, running
+    desk.arm(10)
+    desk.wait(5)
+    assert (desk.view.problem, desk.stopped) == ("", False)
+    desk.platform.state = PipelineState.DEGRADED  # it never comes up, the version before serves
+    desk.wait(11)
+    assert desk.stopped
+
+
+def test_a_foreign_deploy_that_does_not_come_up_is_left_alone(desk):
+    desk.platform.versions = [PipelineVersion(2, THEIRS, T0), PipelineVersion(1, OURS, T0)]
+    desk.platform.state, desk.platform.running = PipelineState.ERROR, (OURS,)
+    desk.arm(10)
+    desk.wait(60)
+    assert (desk.view.problem, desk.stopped) == (FOREIGN, False)
+
+
 def test_a_deploy_by_somebody_else_that_is_just_beginning_is_awaited(desk):
     desk.arm(10)
     desk.wait(9.8)
@@ -490,6 +510,18 @@ def test_what_is_not_under_guard_cannot_be_kept_or_set(desk):
         desk.guard.keep(WHO, PIPE)
 
 
+def test_what_was_chosen_is_told_while_the_deploy_is_being_sent(desk):
+    with desk.guard.awaited(PIPE.pipeline_id, 45):
+        assert (desk.view.minutes, desk.view.stops_at) == (45, None)
+        desk.guard.tick()
+        assert desk.platform.calls == []
+    assert desk.guard.view(PIPE.pipeline_id) is None
+    with desk.guard.awaited(PIPE.pipeline_id, 45):
+        desk.arm(60)
+        assert desk.view.minutes == 60
+    assert desk.view.minutes == 60
+
+
 def test_disarmed_means_forgotten(desk):
     desk.arm(10)
     desk.guard.disarm(PIPE.pipeline_id)
@@ -525,6 +557,22 @@ def test_a_deploy_waits_for_a_stop_that_has_begun(desk):
     for thread in (stopping, deploying):
         thread.join(5)
     assert order == ["stopped", "deployed"]
+
+
+def test_what_is_being_stopped_cannot_be_set_any_more_and_that_is_said(desk):
+    told: list[str] = []
+
+    def switch_off() -> None:
+        with pytest.raises(Conflict) as caught:
+            desk.guard.set_minutes(WHO, PIPE, None)
+        told.append(caught.value.message)
+
+    desk.arm(10)
+    desk.platform.before_undeploy = switch_off
+    desk.wait(10.5)
+    assert desk.stopped
+    assert told == ["hf-summarizer is being stopped already."]
+    assert [entry[0] for entry in desk.entries()] == [Act.STOPPED_IDLE]
 
 
 def test_what_is_being_deployed_again_is_not_stopped(desk):
@@ -595,6 +643,44 @@ def test_a_database_that_fails_for_a_moment_loses_no_guard(desk, monkeypatch):
         assert desk.view.minutes == 10
     desk.wait(1)
     assert [one.version for one in GuardRecords(desk.store).all()] == [OURS]
+
+
+def test_without_a_thread_for_a_moment_the_guard_goes_on(desk, monkeypatch):
+    def fail(*_call):
+        raise RuntimeError("can't start new thread")
+
+    desk.arm(10)
+    with monkeypatch.context() as patch:
+        patch.setattr(Inline, "submit", fail)
+        desk.wait(5)
+    desk.wait(6)
+    assert desk.stopped
+
+
+def test_a_pool_that_was_shut_down_is_asked_no_more(desk, monkeypatch):
+    asked = []
+
+    def fail(*_call):
+        asked.append(1)
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    desk.arm(10)
+    monkeypatch.setattr(Inline, "submit", fail)
+    desk.wait(20)
+    assert len(asked) <= 2
+
+
+def test_whatever_goes_wrong_with_what_is_stored_it_is_read_again(desk, monkeypatch):
+    def fail(_records):
+        raise ValueError("a record that makes no sense")
+
+    desk.arm(10)
+    with monkeypatch.context() as patch:
+        patch.setattr(GuardRecords, "all", fail)
+        desk.wait(2)
+    GuardRecords(desk.store).set_minutes(PIPE.pipeline_id, 45)
+    desk.wait(1)
+    assert desk.view.minutes == 45
 
 
 # Restarts, sleep, and clocks that are put right

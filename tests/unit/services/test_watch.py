@@ -123,6 +123,45 @@ def test_a_refused_start_is_taken_back(watch):
     assert watch.look(WHO, PIPE).state is PipelineState.NOT_DEPLOYED
 
 
+def test_a_refused_start_leaves_a_final_error_final(watch, platform, now):
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    watch.confirm(WHO, PIPE)
+    platform.answer = replace(FAILING, engines=(Pod("engine-1", "Failed", restarts=3),))
+    now.s += 700
+    watch.tick()
+    before = watch.look(WHO, PIPE)
+    assert (before.recover_left_s, before.restarts) == (0, {"engine-1": 3})
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    watch.give_up_expecting(WHO, PIPE)
+    assert watch.look(WHO, PIPE) == before
+    now.s += 1
+    watch.tick()
+    assert watch.look(WHO, PIPE).recover_left_s == 0
+
+
+def test_a_refused_stop_leaves_the_start_that_was_asked_for(watch, now):
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    watch.confirm(WHO, PIPE)
+    now.s += 2
+    watch.expect(WHO, PIPE, PipelineState.STOPPING)
+    watch.give_up_expecting(WHO, PIPE)
+    view = watch.look(WHO, PIPE)
+    assert (view.state, view.started_s) == (PipelineState.STARTING, 2)
+
+
+def test_of_a_start_and_a_stop_at_a_time_the_refused_one_sticks_to_nothing(watch, platform, now):
+    platform.answer = RUNNING
+    watch.look(WHO, PIPE)
+    watch.expect(WHO, PIPE, PipelineState.STARTING)
+    watch.expect(OTHER, PIPE, PipelineState.STOPPING)
+    watch.give_up_expecting(WHO, PIPE)
+    watch.give_up_expecting(OTHER, PIPE)
+    now.s += 1
+    assert watch.look(WHO, PIPE).state is PipelineState.RUNNING
+
+
 def test_what_moves_is_asked_for_every_half_second_and_what_rests_is_not(watch, platform, now):
     platform.answer = PENDING
     watch.look(WHO, PIPE)

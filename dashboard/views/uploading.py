@@ -1,0 +1,137 @@
+"""Uploading a model: its form, its dialog, and how far the uploads are that are under way."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from components.messages import field_box
+from components.model_words import upload_words
+from components.text import md, plain
+from dashboard import live, runtime, session, strings
+from dashboard.domain.workspace import Workspace, labels
+from dashboard.services.models import Upload
+
+FORM: Final = "upload_model"
+_EVERY_S: Final = 0.5
+
+
+def draw(subject: str) -> None:
+    """Draw the dialog; `subject` is the number of the workspace it begins with, or empty."""
+    current = runtime.current()
+    rooms = live.read(current.catalog.workspaces(current.identity())).value
+    state = live.form_state(FORM)
+    if state.done is not None:
+        session.close_dialog()
+        return
+
+    @st.dialog("Upload a model", width="medium", on_dismiss=session.close_dialog)
+    def dialog() -> None:
+        live.pursue()
+        if rooms is None:
+            st.skeleton(height=260)
+        elif not rooms:
+            st.markdown("It needs a workspace. Create one on the page Workspaces first.")
+        else:
+            form(_room(rooms, subject), state)
+
+    dialog()
+
+
+def _room(rooms: tuple[Workspace, ...], subject: str) -> int:
+    names = labels(rooms)
+    ids = list(names)
+    return int(
+        st.selectbox(
+            "Workspace",
+            ids,
+            index=next((place for place, one in enumerate(ids) if str(one) == subject), 0),
+            format_func=lambda one: plain(names[one]),
+            help=strings.WORKSPACE,
+            key=session.form_key(FORM, "room"),
+        )
+    )
+
+
+def form(room_id: int, state: live.FormState) -> None:
+    """Draw the fields and the button, and what is under way in the workspace of that number."""
+    current = runtime.current()
+    who = current.identity()
+    st.markdown(
+        ":small[:gray[A zip of a Hugging Face summarization model. The platform takes it in, which "
+        "can take minutes; you can leave this page meanwhile.]]"
+    )
+    name_key = session.form_key(FORM, "name")
+    with field_box("model_name", state.error_at("name")):
+        st.text_input(
+            "Model name",
+            value="hf-summarizer",
+            help="Letters, digits and dashes; a letter first. A name that is there already gets a "
+            "new version.",
+            disabled=state.is_busy,
+            key=name_key,
+        )
+    with field_box("model_file", state.error_elsewhere("name")):
+        file = st.file_uploader(
+            "Zip file",
+            type=["zip"],
+            disabled=state.is_busy,
+            key=session.form_key(FORM, "file"),
+        )
+    progress(room_id)
+    sent_form = live.drawn_form(FORM)
+
+    def upload() -> None:
+        name = str(st.session_state.get(name_key, "")).strip()
+        if file is not None:
+            live.submit(
+                lambda: current.models.upload(
+                    who, workspace_id=room_id, name=name, file_name=file.name, content=file
+                ),
+                doing="Uploading the model",
+                once=f"upload:{room_id}:{name}",
+                form=sent_form,
+            )
+
+    st.button(
+        "Upload",
+        type="primary",
+        disabled=state.is_busy or file is None,
+        key="upload_model_submit",
+        on_click=upload,
+    )
+
+
+def progress(room_id: int | None = None) -> None:
+    """Draw this person's uploads that are under way, of one workspace or all, anew twice a second.
+
+    A reload, another page or another window finds them again.
+    """
+    current = runtime.current()
+    who = current.identity()
+
+    def of_room() -> list[Upload]:
+        return [one for one in current.models.under_way(who) if room_id in (None, one.workspace_id)]
+
+    busy = bool(of_room())
+    place = "all" if room_id is None else str(room_id)
+
+    @st.fragment(run_every=_EVERY_S if busy else None, key=f"uploads_{place}")
+    def body() -> None:
+        for one in of_room():
+            _progress(one, place)
+
+    body()
+
+
+def _progress(upload: Upload, place: str) -> None:
+    with st.container(border=True, gap="xsmall", key=f"upload_{place}_{upload.number}"):
+        st.markdown(
+            f":material/progress_activity: **{md(upload.name)}** "
+            f":small[:gray[{md(upload.file_name)}]]"
+        )
+        told = upload.progress
+        if told is not None and not told.is_sent and told.total_bytes:
+            st.progress(min(1.0, told.sent_bytes / told.total_bytes))
+        st.markdown(f":small[{md(upload_words(told, upload.age_s))}]")
