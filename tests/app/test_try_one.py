@@ -116,6 +116,7 @@ def test_a_failure_is_told_in_plain_words_and_can_be_tried_again(demo, open_page
 
 def test_a_text_under_way_can_be_cancelled(demo, open_page):
     at = opened(demo, open_page)
+    before = set(demo.current.try_one._done._things)
     with demo.frozen():
         at.text_area(key="try_one_text").input(TEXT)
         at.button(key="try_one_send").click().run()
@@ -125,7 +126,7 @@ def test_a_text_under_way_can_be_cancelled(demo, open_page):
     settle(at)
     assert "Summarized in" not in words(at)
     assert not demo.current.try_one._under_way
-    assert not demo.current.try_one._done._things
+    assert set(demo.current.try_one._done._things) <= before
 
 
 def test_a_double_click_sends_once(demo, open_page, monkeypatch):
