@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.connection_drawer import DrawerAct, DrawerIntent, OnAct
 
 
@@ -27,9 +27,11 @@ def drawer_actions(
     with st.container(horizontal=True, gap="small", key="drawer_actions"):
         st.button(
             "Fetch a table",
-            type="primary",
-            disabled=not ready,
-            help=None if ready else _why_no_fetch(can_fetch=can_fetch),
+            type=outage.primary(),
+            **outage.off(
+                disabled=not ready,
+                help=None if ready else _why_no_fetch(can_fetch=can_fetch),
+            ),
             key="drawer_fetch",
             on_click=on_act,
             args=(DrawerIntent(DrawerAct.FETCH, rooms),),

@@ -14,7 +14,8 @@ MARK = _ASSETS / "mark.svg"
 # One rule per line; what the theme has no key for (LOOK: theme). The status widget would flicker
 # with every poll; each page says itself what it is waiting for. Messages stand in the lower corner:
 # at the top they would cover the page's actions, and on the right those of an open drawer. A narrow
-# title lets its actions wrap below it.
+# title lets its actions wrap below it. On a low screen the rail is tighter, so that what stops a
+# pipeline is in view.
 _CSS = """
 .stMainBlockContainer{padding-inline:clamp(1rem,3vw,2.25rem);max-width:1400px}
 [class*="st-key-step_next"]{background:color-mix(in srgb,currentColor 5%,transparent);
@@ -29,6 +30,14 @@ body:has([data-testid="stDialog"]) .st-key-messages
 {right:auto;left:max(1rem,min(16rem,50vw - 12rem))}
 .st-key-messages [data-testid="stAlert"]{background:light-dark(#FCFCFA,#12191C);
 border-radius:.375rem}
+@media (min-width:768px) and (max-height:900px){
+[data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"]{gap:.375rem}
+.st-key-rail_place p,.st-key-rail_running p{line-height:1.35}
+[data-testid="stSidebarUserContent"] .st-key-rail_place,
+[data-testid="stSidebarUserContent"] .st-key-rail_running{padding:.5rem .75rem}
+[data-testid="stSidebarUserContent"] button{min-height:1.875rem;padding-block:0}
+[data-testid="stSidebarNavItems"] [data-testid="stSidebarNavLink"]{margin-block:0}
+}
 .st-key-page_title{min-width:min(100%,22rem)}
 [class*="st-key-room_open_"] button,[class*="st-key-room_open_"] button *
 {justify-content:flex-start;text-align:start;overflow-wrap:anywhere}

@@ -11,7 +11,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from components import idle_guard, presenting
+from components import idle_guard, outage, presenting
 from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
 from components.text import count, duration, md, plain, short, told_when
 from dashboard.domain.check import Health, HealthState
@@ -128,8 +128,9 @@ def _running_card(
     running: Sequence[Running], guards: Mapping[int, GuardView | None], mine: int, on_ask: Ask
 ) -> None:
     st.markdown("**Running now**")
-    if not running:
-        st.markdown(":small[Nothing is deployed. No CPU or memory is in use.]")
+    if outage.is_on() or not running:
+        told = "Nothing is deployed. No CPU or memory is in use."
+        st.markdown(f":small[{outage.NOT_KNOWN if outage.is_on() else told}]")
         _ask_button("See pipelines", "home_see_pipelines", HomeIntent("pipelines"), on_ask)
         return
     for pipeline, state, since_s in running[:3]:

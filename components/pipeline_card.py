@@ -67,7 +67,10 @@ def pipeline_card(
                 if not is_open:
                     _short(facts)
             with st.container(horizontal=True, width="content", gap="small"):
-                _buttons(facts, is_busy=is_busy, is_open=is_open, on_act=on_act)
+                if facts.why_off:
+                    _buttons_off(facts)
+                else:
+                    _buttons(facts, is_busy=is_busy, is_open=is_open, on_act=on_act)
                 if not is_only:
                     _open_button(facts, is_open=is_open, on_act=on_act)
         if is_open:
@@ -79,7 +82,7 @@ def _heading(facts: PipelineFacts) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{md(facts.pipeline.name)}**", width="content")
         if facts.status is None:
-            asking = "Not known" if facts.problem else "Asking the platform…"
+            asking = "Not known" if facts.problem or facts.why_off else "Asking the platform…"
             st.markdown(f":gray-badge[{asking}]", width="content")
         else:
             badge = pipeline_badge(facts.status.state, state_words(facts))
@@ -126,6 +129,12 @@ def _buttons(facts: PipelineFacts, *, is_busy: bool, is_open: bool, on_act: OnAc
         if is_open:
             button("Deploy again…", PipelineAct.DEPLOY, "redeploy")
         button("Undeploy…", PipelineAct.UNDEPLOY, "undeploy")
+
+
+def _buttons_off(facts: PipelineFacts) -> None:
+    key = f"pipeline_{facts.pipeline.pipeline_id}"
+    for label, name in (("Deploy…", "deploy"), ("Undeploy…", "undeploy")):
+        st.button(label, key=f"{key}_{name}", disabled=True, help=facts.why_off)
 
 
 def _serves_already(facts: PipelineFacts) -> bool:

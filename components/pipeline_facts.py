@@ -69,6 +69,8 @@ class PipelineFacts:
         What a failed process wrote, newest first, where the platform gives it.
     problem
         Why the platform could not be asked for the state the last time.
+    why_off
+        Why nothing is known of it now and nothing can be done; empty otherwise.
     """
 
     pipeline: Pipeline
@@ -88,6 +90,7 @@ class PipelineFacts:
     holders: Sequence[Holder] = ()
     log_lines: Sequence[str] = ()
     problem: str = ""
+    why_off: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     zone: tzinfo = UTC
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import streamlit as st
 
+from components import outage
 from components.badges import run_badge
 from components.text import count, duration, md
 from dashboard.domain.run import Run, RunState
@@ -59,11 +60,13 @@ def start_bar(
         st.container(border=True, key="summarize_start"),
         st.container(horizontal=True, vertical_alignment="center"),
     ):
-        st.markdown(f"**{md(pipeline)}** :gray[{md(state)}]", width="stretch")
+        told = "not known" if outage.is_on() else state
+        st.markdown(f"**{md(pipeline)}** :gray[{md(told)}]", width="stretch")
         if can_deploy:
             st.button(
                 "Deploy…",
-                type="primary",
+                type=outage.primary(),
+                **outage.off(),
                 key="summarize_deploy",
                 on_click=on_act,
                 args=(RunAct.DEPLOY,),
@@ -71,8 +74,8 @@ def start_bar(
         else:
             st.button(
                 f"Summarize {count(rows, 'row')}",
-                type="primary",
-                disabled=not can_start,
+                type=outage.primary(),
+                **outage.off(disabled=not can_start),
                 icon=":material/play_arrow:",
                 key="summarize_run",
                 on_click=on_act,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from components import outage
 from components.text import md, short
 from dashboard import strings
 from dashboard.domain.story import Step, StepKey, StepState
@@ -32,7 +33,7 @@ def steps_row(steps: Sequence[Step], *, on_press: Callable[[StepKey], None]) -> 
                 if is_next:
                     st.button(
                         strings.STEP_ACTIONS[step.key],
-                        type="primary",
+                        type=outage.primary(),
                         width="stretch",
                         key=f"home_next_{step.key}",
                         on_click=on_press,

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.text import count, md, memory, told_when
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.idle import LastUse
@@ -98,6 +98,10 @@ def undeploy_dialog(
     on_keep: Callable[[], None],
 ) -> None:
     """Draw what it frees and who uses it, and ask."""
+    if outage.is_on():
+        st.markdown(f":orange[:material/warning: {outage.WHY_OFF} What it frees is not known.]")
+        _ways("Undeploy", on_undeploy, on_keep)
+        return
     st.markdown(f"{frees(facts.settings)} {use_words(facts, mine=mine, now=now, zone=zone)}")
     if warning := in_flight_words(facts):
         st.markdown(f":orange[:material/warning: {warning}]")
@@ -119,6 +123,8 @@ def undeploy_many_dialog(
         st.markdown("Nothing that you started is running any more.")
         st.button("Close", key="undeploy_keep", on_click=on_keep)
         return
+    if outage.is_on():
+        st.markdown(f":orange[:material/warning: {outage.WHY_OFF}]")
     known = [one.settings for one in started if one.settings is not None]
     if len(started) > 1 and len(known) == len(started):
         cpus = sum(one.total_cpus for one in known)
@@ -138,7 +144,9 @@ def undeploy_many_dialog(
 
 def _ways(label: str, on_undeploy: Callable[[], None], on_keep: Callable[[], None]) -> None:
     with st.container(horizontal=True):
-        st.button(label, type="primary", key="undeploy_confirm", on_click=on_undeploy)
+        st.button(
+            label, type="primary", key="undeploy_confirm", on_click=on_undeploy, **outage.off()
+        )
         st.button("Keep running", type="tertiary", key="undeploy_keep", on_click=on_keep)
 
 

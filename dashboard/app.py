@@ -12,7 +12,7 @@ if _ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402 - after the path line above
 
-from components import frame, presenting  # noqa: E402
+from components import frame, outage, presenting  # noqa: E402
 from dashboard import live, navigation, runtime, session  # noqa: E402
 from dashboard.views import dialogs, rail, stage, ways_back  # noqa: E402
 
@@ -27,6 +27,7 @@ if not runtime.is_started():
     st.stop()
 
 presenting.begin()
+outage.begin(is_down=runtime.current().place().down_since is not None)
 session.begin_run(runtime.current().reads.generation)
 frame.frame_css(st.context.theme.type or "light")
 frame.mark()

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading, presenting
+from components import loading, outage, presenting
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from components.text import ago, count
@@ -43,7 +43,7 @@ with heading:
             )
         st.button(
             "New connection",
-            type="primary",
+            type=outage.primary(),
             icon=":material/add:",
             key="connections_new",
             on_click=begin,

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import home_cards, loading
+from components import home_cards, loading, outage
 from components.frame import page_header
 from components.steps import steps_row
 from dashboard import live, runtime, session
@@ -35,7 +35,7 @@ if known:
     facts = story.facts(
         connections=connections.value or (),
         pipelines=pipelines.value or (),
-        states={pipeline_id: view.state for pipeline_id, view in views.items()},
+        states={} if outage.is_on() else {number: view.state for number, view in views.items()},
         runs=runs,
         created_name=current.marks.get(story.CREATED_MARK),
         timing_seen=bool(current.marks.get(story.TIMING_MARK)),

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from dashboard import live, runtime, strings
@@ -17,7 +17,7 @@ listed = [one for one in known.value or () if one.workspace_id in mine]
 with heading, page_header("Models", strings.MODEL):
     st.button(
         "Upload a model…",
-        type="primary" if listed else "secondary",
+        type=outage.primary() if listed else "secondary",
         icon=":material/upload:",
         key="models_upload",
         on_click=models.begin_upload,

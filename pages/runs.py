@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from components.text import count
@@ -36,7 +36,11 @@ with heading:
     with page_header("Runs", told):
         if everything is not None and everything.kept:
             st.button(
-                "New run", type="primary", icon=":material/add:", key="runs_new", on_click=begin
+                "New run",
+                type=outage.primary(),
+                icon=":material/add:",
+                key="runs_new",
+                on_click=begin,
             )
 
 if everything is None and known.error is not None:

@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from components.workspace_table import workspace_table
@@ -19,7 +19,11 @@ def begin() -> None:
 
 with page_header("Workspaces", strings.WORKSPACE):
     st.button(
-        "New workspace", type="primary", icon=":material/add:", key="workspaces_new", on_click=begin
+        "New workspace",
+        type=outage.primary(),
+        icon=":material/add:",
+        key="workspaces_new",
+        on_click=begin,
     )
 known = live.read(current.catalog.workspaces(who))
 connections = live.read(current.catalog.connections(who))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from components import outage
 from dashboard import runtime
 from dashboard.domain.connection import Connection
 from dashboard.views.connection_list import check
@@ -22,6 +23,7 @@ def check_all(connections: Sequence[Connection]) -> None:
     st.button(
         "Check all",
         icon=":material/published_with_changes:",
+        **outage.off(),
         key="connections_check_all",
         on_click=check,
         args=(connections,),

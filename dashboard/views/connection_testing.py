@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from components import outage
 from components.test_panel import PanelState, stages_panel
 from components.text import count
 from dashboard import runtime, session
@@ -42,8 +43,10 @@ def button(connection: Connection) -> None:
     st.button(
         "Test now",
         icon=":material/play_arrow:",
-        disabled=not can_test or testing.is_running(form),
-        help=None if can_test else _CANNOT,
+        **outage.off(
+            disabled=not can_test or testing.is_running(form),
+            help=None if can_test else _CANNOT,
+        ),
         key="drawer_test",
         on_click=_start_test,
         args=(connection,),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from components import presenting
+from components import outage, presenting
 from components.pipeline_facts import Holder, LastRequest, PipelineFacts
 from dashboard import live, runtime, session
 from dashboard.domain.deploy_record import DeployRecord
@@ -37,6 +37,14 @@ def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> 
     """
     current = runtime.current()
     who = current.identity()
+    if outage.is_on():
+        return PipelineFacts(
+            pipeline=pipeline,
+            status=None,
+            why_off=outage.WHY_OFF,
+            last_use=_last_use(pipeline, is_open=False),
+            zone=session.zone(),
+        )
     view = current.watch.look(who, pipeline, wait_s=session.read_budget_s(), closely=is_open)
     uses = view.state is not None and view.state.uses_resources
     record = _record(pipeline) if uses else None

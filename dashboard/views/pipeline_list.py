@@ -9,6 +9,7 @@ from typing import Final
 
 import streamlit as st
 
+from components import outage
 from components.pager import pager
 from components.pipeline_card import pipeline_card
 from components.pipeline_facts import PipelineAct
@@ -72,12 +73,16 @@ def draw(listed: Sequence[Pipeline], rooms: Sequence[Workspace]) -> None:
 def _states(listed: Sequence[Pipeline]) -> Mapping[int, PipelineState | None]:
     current = runtime.current()
     who = current.identity()
+    if outage.is_on():
+        return dict.fromkeys(one.pipeline_id for one in listed)
     return {one.pipeline_id: current.watch.look(who, one).state for one in listed}
 
 
 def _moving(listed: Sequence[Pipeline]) -> list[int]:
     current = runtime.current()
     who = current.identity()
+    if outage.is_on():
+        return []
     return [one.pipeline_id for one in listed if current.watch.look(who, one).is_moving]
 
 

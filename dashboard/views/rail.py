@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from components import idle_guard, presenting
+from components import idle_guard, outage, presenting
 from components.badges import Look, badge
 from components.text import count, md
 from dashboard import live, runtime, session
@@ -26,7 +26,9 @@ def draw() -> None:
     """Draw both cards. Waits for nothing."""
     with st.sidebar:
         _place_card()
-        _running_card()
+        # What ran before is not known to run, to cost anything or to stop.
+        if not outage.is_on():
+            _running_card()
         _presenter_switch()
 
 

@@ -1,0 +1,105 @@
+"""What the pages say and offer while the sandbox is down, and again once it is back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import runtime
+from dashboard.runtime import Runtime
+from tests.app.conftest import Platform, settle, shown, words
+from tests.app.test_idle_guard_pages import deploy, home
+
+WHY_OFF = "The sandbox is not answering."
+
+
+class Box:
+    """Says of the place that it is a sandbox, which is down while `is_down`."""
+
+    is_down = False
+
+
+@pytest.fixture
+def box(demo: Platform, monkeypatch) -> Box:
+    told = Box()
+    place = demo.current.place()
+
+    def placed(_current: Runtime) -> Any:
+        down_since = datetime(2026, 1, 5, 9, 30, tzinfo=UTC) if told.is_down else None
+        return replace(place, is_sandbox=True, down_since=down_since)
+
+    monkeypatch.setattr(Runtime, "place", placed)
+    return told
+
+
+def rail(at: AppTest) -> str:
+    return shown("\n".join(one.value for one in at.sidebar.markdown))
+
+
+def off(at: AppTest) -> dict[str, str]:
+    """Return what is off, by its key, with the reason."""
+    return {str(one.key): one.help for one in at.button if one.disabled}
+
+
+def primaries(at: AppTest) -> list[str]:
+    return [one.label for one in at.button if one.proto.type == "primary"]
+
+
+def test_nothing_is_said_to_run_while_the_sandbox_is_down(demo, box, open_page):
+    number = deploy(demo)
+    at = home(open_page, number)
+    assert "1 pipeline running" in rail(at)
+    box.is_down = True
+    settle(at.run())
+    assert "running" not in rail(at)
+    assert "stops in" not in words(at)
+    assert "Not known while the sandbox is down." in words(at)
+    assert "hf-summarizer is running" not in shown(words(at))
+    assert primaries(at) == ["Start it again"]
+
+    at = settle(open_page("pipelines"))
+    assert ":gray-badge[Not known]" in words(at)
+    assert "green" not in "".join(one.value for one in at.main.markdown)
+    assert "stops in" not in words(at)
+    assert off(at) == {
+        f"pipeline_{number}_deploy": WHY_OFF,
+        f"pipeline_{number}_undeploy": WHY_OFF,
+    }
+    assert primaries(at) == ["Start it again"]
+
+    box.is_down = False
+    settle(at.run())
+    assert "1 pipeline running" in rail(at)
+    assert not off(at)
+    (pipeline,) = runtime.current().gateway().list_pipelines(demo.who)
+    runtime.current().deployments.undeploy(demo.who, pipeline)
+
+
+def test_an_open_undeploy_dialog_promises_nothing_of_a_sandbox_that_went_down(demo, box, open_page):
+    number = deploy(demo)
+    at = home(open_page, number)
+    settle(at.button(key=f"home_undeploy_{number}").click().run())
+    assert "Frees" in words(at)
+    box.is_down = True
+    settle(at.run())
+    assert "Frees" not in words(at)
+    assert off(at)["undeploy_confirm"] == WHY_OFF
+    box.is_down = False
+    (pipeline,) = runtime.current().gateway().list_pipelines(demo.who)
+    runtime.current().deployments.undeploy(demo.who, pipeline)
+
+
+@pytest.mark.parametrize(
+    ("page", "key"), [("connections", "connections_check_all"), ("models", None)]
+)
+def test_the_sandbox_s_start_is_the_only_primary_button(demo, box, open_page, page, key):
+    at = settle(open_page(page))
+    assert "Start it again" not in primaries(at)
+    box.is_down = True
+    settle(at.run())
+    assert primaries(at) == ["Start it again"]
+    assert off(at) == ({key: WHY_OFF} if key else {})
