@@ -35,7 +35,7 @@ border-radius:.375rem}
 .st-key-rail_place p,.st-key-rail_running p{line-height:1.35}
 [data-testid="stSidebarUserContent"] .st-key-rail_place,
 [data-testid="stSidebarUserContent"] .st-key-rail_running{padding:.5rem .75rem}
-[data-testid="stSidebarUserContent"] button{min-height:1.875rem;padding-block:0}
+.st-key-rail_place button,.st-key-rail_running button{min-height:1.875rem;padding-block:0}
 [data-testid="stSidebarNavItems"] [data-testid="stSidebarNavLink"]{margin-block:0}
 }
 .st-key-page_title{min-width:min(100%,22rem)}
