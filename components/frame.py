@@ -38,7 +38,7 @@ border-radius:.375rem}
 .st-key-rail_place button,.st-key-rail_running button{min-height:1.875rem;padding-block:0}
 [data-testid="stSidebarNavItems"] [data-testid="stSidebarNavLink"]{margin-block:0}
 }
-.st-key-page_title{min-width:min(100%,22rem)}
+[data-testid="stLayoutWrapper"]:has(>.st-key-page_title){min-width:min(100%,22rem)}
 [class*="st-key-room_open_"] button,[class*="st-key-room_open_"] button *
 {justify-content:flex-start;text-align:start;overflow-wrap:anywhere}
 .stApp .js-plotly-plot text{fill:light-dark(#56636A,#9FB0B3)!important}
