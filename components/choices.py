@@ -1,8 +1,9 @@
-"""The filters of lists: search and select fields, and words that tell options apart."""
+"""The filters of lists: search, select, day and pill fields, and words that tell options apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import TypeVar
 
 import streamlit as st
@@ -69,6 +70,59 @@ def filter_field(
         key=key,
         on_change=on_change,
     )
+
+
+def pills_field(
+    label: str,
+    options: Mapping[str, str],
+    *,
+    chosen: str,
+    key: str,
+    on_change: Callable[[], None],
+) -> None:
+    """Draw pills of which one always holds.
+
+    Parameters
+    ----------
+    options
+        What can be chosen, with its words, such as `All 12`.
+    """
+    # Told anew each time: the browser knows a pill by its words, and the counts in them change.
+    st.session_state[key] = chosen
+    st.pills(
+        label,
+        list(options),
+        required=True,
+        format_func=lambda one: options.get(one, ""),
+        label_visibility="collapsed",
+        key=key,
+        on_change=on_change,
+    )
+
+
+def days_field(
+    days: tuple[date, date], *, key: str, on_choose: Callable[[date, date], None]
+) -> None:
+    """Draw a field for a first and a last day; told once both are picked."""
+    shown = st.session_state.get(key)
+    if not isinstance(shown, tuple) or len(shown) != 1:  # one: the second is still to come
+        hold(key, days)
+    st.date_input(
+        "Days",
+        value=days,
+        format="YYYY-MM-DD",
+        label_visibility="collapsed",
+        width=230,
+        key=key,
+        on_change=_days_chosen,
+        args=(key, on_choose),
+    )
+
+
+def _days_chosen(key: str, on_choose: Callable[[date, date], None]) -> None:
+    days = st.session_state.get(key)
+    if isinstance(days, tuple | list) and len(days) == 2:
+        on_choose(*days)
 
 
 def hold(key: str, value: object) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from components.badges import HEALTH_LOOKS
-from components.choices import filter_field, hold, search_field
+from components.choices import filter_field, hold, pills_field, search_field
 from components.text import plain, short
 from dashboard.domain.check import HealthState
 from dashboard.domain.connection_list import Order
@@ -104,17 +104,12 @@ def health_pills(
         look = HEALTH_LOOKS[state]
         return f":material/{look.icon}: {state.value} {by_health.get(state, 0):,}"
 
-    # Told anew each time: the browser knows a pill by its words, and the counts in them change.
-    st.session_state[_HEALTH_KEY] = slug(choice.health) if choice.health is not None else _ALL
-    st.pills(
+    pills_field(
         "Health",
-        [_ALL, *map(slug, HealthState)],
-        required=True,
-        format_func=words,
-        label_visibility="collapsed",
+        {one: words(one) for one in (_ALL, *map(slug, HealthState))},
+        chosen=slug(choice.health) if choice.health is not None else _ALL,
         key=_HEALTH_KEY,
-        on_change=_chosen_health,
-        args=(on_choose,),
+        on_change=partial(_chosen_health, on_choose),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from components.choices import hold
+from components.choices import days_field, hold
 from dashboard.domain.log_view import LIMITS, LogChoice, Span
 
 _SPAN_KEY: Final = "pipeline_log_span"
@@ -45,19 +46,7 @@ def log_filters(choice: LogChoice, *, today: date, on_choose: OnChoose) -> None:
         )
         if choice.span is Span.RANGE:
             days = (choice.first or today, choice.last or today)
-            shown = st.session_state.get(_DAYS_KEY)
-            if not isinstance(shown, tuple) or len(shown) != 1:  # one: the second is still to come
-                hold(_DAYS_KEY, days)
-            st.date_input(
-                "Days",
-                value=days,
-                format="YYYY-MM-DD",
-                label_visibility="collapsed",
-                width=230,
-                key=_DAYS_KEY,
-                on_change=_chosen_days,
-                args=(on_choose,),
-            )
+            days_field(days, key=_DAYS_KEY, on_choose=partial(_chosen_days, on_choose))
         hold(_LIMIT_KEY, choice.limit)
         st.selectbox(
             "Rows",
@@ -90,8 +79,5 @@ def _chosen_span(on_choose: OnChoose, today: date) -> None:
     )
 
 
-def _chosen_days(on_choose: OnChoose) -> None:
-    days = st.session_state.get(_DAYS_KEY)
-    # While a range is being picked there is only its first day.
-    if isinstance(days, tuple | list) and len(days) == 2:
-        on_choose(lambda old: replace(old, first=days[0], last=days[1]))
+def _chosen_days(on_choose: OnChoose, first: date, last: date) -> None:
+    on_choose(lambda old: replace(old, first=first, last=last))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
 from components.badges import PIPELINE_LOOKS
-from components.choices import distinct, hold
+from components.choices import distinct, hold, pills_field
 from components.text import plain
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.pipeline_choice import PipelineChoice, slug, state_of
@@ -71,17 +72,12 @@ def state_pills(
         return f":material/{PIPELINE_LOOKS[state].icon}: {state.value} {by_state.get(state, 0):,}"
 
     shown = [state for state in PipelineState if by_state.get(state) or state is choice.state]
-    # Told anew each time: the browser knows a pill by its words, and the counts in them change.
-    st.session_state[_STATE_KEY] = slug(choice.state) if choice.state is not None else _ALL
-    st.pills(
+    pills_field(
         "State",
-        [_ALL, *map(slug, shown)],
-        required=True,
-        format_func=words,
-        label_visibility="collapsed",
+        {one: words(one) for one in (_ALL, *map(slug, shown))},
+        chosen=slug(choice.state) if choice.state is not None else _ALL,
         key=_STATE_KEY,
-        on_change=_chosen_state,
-        args=(on_choose,),
+        on_change=partial(_chosen_state, on_choose),
     )
 
 

@@ -16,7 +16,7 @@ import streamlit as st
 
 from components import presenting
 from components.badges import RUN_LOOKS, cell
-from components.choices import filter_field, hold, search_field
+from components.choices import days_field, filter_field, hold, search_field
 from components.text import plain, short
 from dashboard.domain.run import RunState
 from dashboard.domain.run_choice import PERIODS, RunChoice, between, days_of
@@ -185,19 +185,7 @@ def _when(choice: RunChoice, today: date, on_choose: OnChoose) -> None:
         on_change=partial(_chosen_when, on_choose, today),
     )
     if days is not None:
-        shown = st.session_state.get(_DAYS_KEY)
-        if not isinstance(shown, tuple) or len(shown) != 1:  # one: the second is still to come
-            hold(_DAYS_KEY, days)
-        st.date_input(
-            "Days",
-            value=days,
-            label_visibility="collapsed",
-            format="YYYY-MM-DD",
-            width=230,
-            key=_DAYS_KEY,
-            on_change=_chosen_days,
-            args=(on_choose,),
-        )
+        days_field(days, key=_DAYS_KEY, on_choose=partial(_chosen_days, on_choose))
 
 
 def _state(choice: RunChoice, on_choose: OnChoose) -> None:
@@ -229,11 +217,9 @@ def _chosen_when(on_choose: OnChoose, today: date) -> None:
     on_choose(lambda old: replace(old, when=when, page=1))
 
 
-def _chosen_days(on_choose: OnChoose) -> None:
-    days = st.session_state.get(_DAYS_KEY)
-    if isinstance(days, tuple) and len(days) == 2:
-        when = between(*days)
-        on_choose(lambda old: replace(old, when=when, page=1))
+def _chosen_days(on_choose: OnChoose, first: date, last: date) -> None:
+    when = between(first, last)
+    on_choose(lambda old: replace(old, when=when, page=1))
 
 
 def _chosen_state(on_choose: OnChoose) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.empty_state import Way, empty_state
 from components.fetch_progress import fetch_progress
 from components.frame import page_header
@@ -83,8 +83,8 @@ def _choose(rooms: Sequence[Workspace]) -> None:
         label = "Fetch again" if has_table else "Fetch"
         st.button(
             "Fetching…" if fetch.is_busy else label,
-            type="secondary" if has_table else "primary",
-            disabled=chosen is None or fetch.is_busy,
+            type="secondary" if has_table else outage.primary(),
+            **outage.off(disabled=chosen is None or fetch.is_busy),
             icon=":material/download:",
             width="stretch",
             key="summarize_fetch",

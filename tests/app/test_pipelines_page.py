@@ -26,6 +26,7 @@ from dashboard.gateway.wallaroo_sdk import WallarooGateway
 from tests.app.conftest import settle, shown, words
 from tests.support import status_trees as trees
 from tests.support.status_trees import CASES
+from tests.support.waiting import wait_until
 
 CONFIG = {
     "engine": {"replicas": 1, "resources": {"requests": {"cpu": 0.5, "memory": "1Gi"}}},
@@ -228,7 +229,9 @@ def test_cancel_undeploys_at_once_and_once(script, open_page):
     cancel.click()
     at = settle(at.run())
     assert script.undeployed == ["p-starting"]
-    assert "Not deployed" in words(at)
+    # The watch asks again by itself, half a second later.
+    wait_until(lambda: "Not deployed" in words(settle(at.run())), within_s=10, what="it is off")
+    assert script.undeployed == ["p-starting"]
 
 
 def test_the_last_inference_of_the_open_pipeline_is_read_off_the_platforms_log(script, open_page):
