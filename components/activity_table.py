@@ -31,7 +31,7 @@ def filters() -> ActivityFilter:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         words = st.text_input(
             "Search",
-            placeholder="Connection, workspace or person",
+            placeholder="Connection, pipeline or person",
             icon=":material/search:",
             label_visibility="collapsed",
             width=270,

@@ -203,13 +203,22 @@ def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
             "By": [plain(presenting.person(run.owner_email)) or "you" for run in runs],
         }
     )
+    colors = {
+        _result(run): "orange" if run.rows_failed else RUN_LOOKS[run.state].color for run in runs
+    }
     st.dataframe(
         frame,
         hide_index=True,
         row_height=34,
         width="stretch",
         key="home_runs",
-        column_config={"Result": st.column_config.ListColumn("Result")},
+        column_config={
+            "Result": st.column_config.MultiselectColumn(
+                "Result",
+                options=list(colors),
+                color=list(colors.values()),
+            )
+        },
         alt="Recent runs: when, connection, pipeline, rows, result and by whom",
     )
 

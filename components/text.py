@@ -47,6 +47,8 @@ def ago(seconds: float) -> str:
     """Return an age in words, such as `2 min ago`."""
     if seconds < 5:
         return "just now"
+    if seconds < 60:
+        return f"{seconds:.0f} s ago"
     return f"{duration(seconds)} ago"
 
 

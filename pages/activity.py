@@ -60,7 +60,8 @@ def draw_exports(log: ActivityLog, wanted: ActivityFilter) -> None:
 
 
 actions = page_header(
-    "Activity", "Who did what to which connection, and when. Values are never kept."
+    "Activity",
+    "Who did what to which connection or pipeline, and when. Values are never kept.",
 )
 everything = live.read(current.activity.query(who, ActivityFilter(), limit=_PER_PAGE))
 
