@@ -57,14 +57,27 @@ class Marks:
     def timing(self, elapsed_ns: object) -> RowTiming:
         """Tell where the time went, with the engine's own `elapsed` list if it gave one."""
         read_ms, model_ms, overflow = engine_times(elapsed_ns)
+        began_s = self.seen_s.get(_ANSWER_BEGAN)
+        sent_s = self._sent_s(began_s, engine_ms=(read_ms or 0.0) + (model_ms or 0.0))
         return RowTiming(
-            send_ms=self._between_ms(self.started_s, self.seen_s.get(_SENT)),
-            wait_ms=self._between_ms(self.seen_s.get(_SENT), self.seen_s.get(_ANSWER_BEGAN)),
-            receive_ms=self._between_ms(self.seen_s.get(_ANSWER_BEGAN), self.seen_s.get(_ANSWERED)),
+            send_ms=self._between_ms(self.started_s, sent_s),
+            wait_ms=self._between_ms(sent_s, began_s),
+            receive_ms=self._between_ms(began_s, self.seen_s.get(_ANSWERED)),
             engine_read_ms=read_ms,
             model_ms=model_ms,
             overflow=overflow,
         )
+
+    def _sent_s(self, began_s: float | None, *, engine_ms: float) -> float | None:
+        """Return when the request was out.
+
+        On a busy machine its end is noticed late, when the engine may be at work already: it was
+        out at the latest by as much before the answer as the engine took.
+        """
+        sent_s = self.seen_s.get(_SENT)
+        if sent_s is None or began_s is None:
+            return sent_s
+        return max(self.started_s, min(sent_s, began_s - engine_ms / 1000))
 
     @staticmethod
     def _between_ms(begin_s: float | None, end_s: float | None) -> float | None:

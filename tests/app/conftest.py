@@ -173,12 +173,10 @@ class Platform:
         return answer
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _as_many_connection_tests_as_tests_need():
+@pytest.fixture(autouse=True)
+def _as_many_connection_tests_as_tests_need(monkeypatch):
     """All page tests are one person, who may make thirty tests a minute over all windows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dashboard.services.connection_tests.MOST_A_MINUTE_EACH", 100_000)
-        yield
+    monkeypatch.setattr("dashboard.services.connection_tests.MOST_A_MINUTE_EACH", 100_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

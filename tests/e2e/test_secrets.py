@@ -87,9 +87,9 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.button("Save without testing").click()
     expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)
     assert found_in(b"".join(witness.sent), typed) == list(typed)
-    after = len(witness.sent)
-    # What was saved opens over the list, a moment after the message.
+    # What was saved opens over the list, a moment after the message: the fields are gone then.
     expect(screens.dialog()).to_be_visible()
+    after = len(witness.sent)
     page.keyboard.press("Escape")
     expect(screens.dialog()).to_be_hidden()
     for name in ("Workspaces", "Connections"):
