@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from urllib.parse import parse_qs
 
 from pydantic import Field, StrictBool
@@ -14,10 +15,12 @@ from dashboard.sandbox.auth import hash_password, password_fits
 from dashboard.sandbox.bodies import Body, read_limited, storable
 from dashboard.sandbox.context import sandbox_of, user_of
 from dashboard.sandbox.errors import BadRequest, LoginError, WireError, json_answer
-from dashboard.sandbox.routes.calls import no_content
+from dashboard.sandbox.routes.calls import call, no_content
+from dashboard.sandbox.routes.entry import API, Entry, Support
 from dashboard.sandbox.store import Row
 
 _LARGEST_FORM_BYTES = 64 * 1024
+_REALM: Final = "/auth/realms/master/protocol/openid-connect"
 
 
 async def token(request: Request) -> Response:
@@ -134,3 +137,19 @@ def _public(row: Row) -> dict[str, object]:
         "emailVerified": True,
         "createdTimestamp": int(created * 1000),
     }
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", f"{_REALM}/token", token, "Client(auth_type='user_password')"),
+    Entry("POST", f"{_REALM}/auth/device", device, "Client(auth_type='sso')", Support.NOT),
+    Entry("GET", "/auth/admin/realms/master/users", admin_users, "get_user_by_email"),
+    Entry("GET", "/auth/admin/realms/master/users/{user_id}", admin_user, "Workspace.users"),
+    Entry(
+        "PUT",
+        "/auth/admin/realms/master/users/{user_id}",
+        call(Account, change_user),
+        "activate_user, deactivate_user",
+    ),
+    Entry("POST", f"{API}/users/query", call(UsersQuery, query_users), "list_users"),
+    Entry("POST", f"{API}/users/invite", call(Invitation, invite), "invite_user"),
+)

@@ -13,7 +13,8 @@ from dashboard.sandbox.bodies import Body, storable
 from dashboard.sandbox.context import Json, sandbox_of
 from dashboard.sandbox.errors import BadRequest, WireError
 from dashboard.sandbox.routes.access import LARGEST_ID, member_workspace
-from dashboard.sandbox.routes.calls import Id, no_content
+from dashboard.sandbox.routes.calls import Id, call, no_content
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.store import Row
 from dashboard.sandbox.store.connections import AlreadyLinked
 from dashboard.sandbox.store.workspaces import NameTaken
@@ -161,3 +162,49 @@ def _finite(details: Json) -> Json:
     except (ValueError, RecursionError) as exc:
         raise BadRequest("details: are not valid JSON") from exc
     return details
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry(
+        "POST",
+        f"{API}/connections/create",
+        call(NewConnection, create_connection),
+        "create_connection",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/list",
+        call(InWorkspace, list_connections),
+        "list_connections, Workspace.list_connections",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/get",
+        call(Named, get_connection),
+        "get_connection",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/get_by_id",
+        call(Identified, get_connection_by_id),
+        "Connection.details",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/delete",
+        call(Named, delete_connection),
+        "Connection.delete_connection",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/add_to_workspace",
+        call(Link, add_to_workspace),
+        "Workspace.add_connection",
+    ),
+    Entry(
+        "POST",
+        f"{API}/connections/remove_from_workspace",
+        call(Link, remove_from_workspace),
+        "Workspace.remove_connection",
+    ),
+)

@@ -23,6 +23,7 @@ from dashboard.sandbox.config import (
 from dashboard.sandbox.context import Sandbox, sandbox_of, user_of
 from dashboard.sandbox.errors import WireError, json_answer
 from dashboard.sandbox.faults import Fault
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.seed import sow
 
 SAMPLE_NAMES = ("test_summarization.df.json", "support-tickets.json")
@@ -133,3 +134,18 @@ def _reset(sandbox: Sandbox, seed: str, owner_id: str) -> None:
     sandbox.store.clear()
     sandbox.logs.reset()
     sow(sandbox.store, seed, owner_id=owner_id, origin=sandbox.config.origin)
+
+
+ROUTES: tuple[Entry, ...] = (Entry("GET", f"{API}/config", platform_config, "Client"),)
+
+
+CONTROLS: tuple[Entry, ...] = (
+    Entry("GET", "/_sandbox/health", health),
+    Entry("POST", "/_sandbox/reset", reset),
+    Entry("GET", "/_sandbox/settings", settings),
+    Entry("POST", "/_sandbox/settings", settings),
+    Entry("GET", "/_sandbox/faults", faults),
+    Entry("POST", "/_sandbox/faults", faults),
+    Entry("DELETE", "/_sandbox/faults", faults),
+    Entry("GET", "/_sandbox/samples/{name}", sample),
+)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from dashboard.sandbox.bodies import Body, read
 from dashboard.sandbox.context import Json, sandbox_of, user_of
 from dashboard.sandbox.errors import WireError, json_answer
+from dashboard.sandbox.routes.entry import Entry
 
 if TYPE_CHECKING:
     from graphql import (
@@ -203,3 +204,8 @@ def _resolver(schema: GraphQLSchema, kind_name: str, name: str) -> Json:
     if kind_name == "query_root":
         return query
     return change if kind_name == "mutation_root" else field
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", "/v1/graphql", graphql, "Workspace.models, Pipeline.versions"),
+)

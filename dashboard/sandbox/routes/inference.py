@@ -17,6 +17,7 @@ from dashboard.sandbox.bodies import read_limited
 from dashboard.sandbox.context import Json, sandbox_of
 from dashboard.sandbox.errors import EngineError, WireError
 from dashboard.sandbox.routes.access import is_mine
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.tables import (
     Row,
     Selection,
@@ -139,3 +140,13 @@ async def _in_pieces(records: Sequence[Row]) -> bytes:
 routes = [
     Route("/v1/api/pipelines/infer/{target}/{pipeline}", infer, methods=["POST"]),
 ]
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry(
+        "POST",
+        f"{API}/pipelines/infer/{{target}}/{{pipeline}}",
+        infer,
+        "Pipeline.infer, Pipeline.async_infer, Pipeline.parallel_infer",
+    ),
+)

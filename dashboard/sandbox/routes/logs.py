@@ -18,6 +18,7 @@ from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.logstore import Query
 from dashboard.sandbox.plans import model_topic
 from dashboard.sandbox.routes.access import is_mine
+from dashboard.sandbox.routes.entry import Entry
 from dashboard.sandbox.tables import Selection
 
 if TYPE_CHECKING:
@@ -155,3 +156,9 @@ routes = [
     Route("/v1/logs/topic/{topic}/records", records, methods=["POST"]),
     Route("/v1/logs/topic/{topic}", partitions, methods=["GET"]),
 ]
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", "/v1/logs/topic/{topic}/records", records, "Pipeline.logs"),
+    Entry("GET", "/v1/logs/topic/{topic}", partitions, "Pipeline.export_logs"),
+)

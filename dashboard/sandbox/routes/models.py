@@ -11,7 +11,8 @@ from dashboard.sandbox import shapes
 from dashboard.sandbox.bodies import Body
 from dashboard.sandbox.context import Json, sandbox_of
 from dashboard.sandbox.routes.access import chosen_workspaces, my_model, my_model_version
-from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.calls import Id, call
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.routes.workspaces import workspace_json
 from dashboard.sandbox.store import Row, Store
 
@@ -157,3 +158,33 @@ def _config_json(store: Store, config: Row, version: Row, model: Row) -> Row:
 def _settings(config: Row) -> Row:
     kept = shapes.rest_config(config)
     return {name: kept[name] for name in kept if name not in ("id", "model_version_id")}
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", f"{API}/models/get", call(ModelId, get_model), "get_model"),
+    Entry("POST", f"{API}/models/list", call(Scope, list_models), "list_models"),
+    Entry(
+        "POST",
+        f"{API}/models/get_config_by_id",
+        call(ConfigOfVersion, get_config),
+        "ModelVersion.config, Pipeline.add_model_step",
+    ),
+    Entry(
+        "POST",
+        f"{API}/models/insert_model_config",
+        call(NewConfig, insert_config),
+        "ModelVersion.configure",
+    ),
+    Entry(
+        "POST",
+        f"{API}/models/get_version_by_id",
+        call(VersionId, get_version),
+        "upload_model",
+    ),
+    Entry(
+        "POST",
+        f"{API}/models/get_upload_logs",
+        call(UploadLogs, get_upload_logs),
+        "ModelVersion.get_upload_logs",
+    ),
+)

@@ -26,7 +26,8 @@ from dashboard.sandbox.routes.access import (
     my_deployment,
     my_model_version,
 )
-from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.calls import Id, call
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.routes.models import Scope
 from dashboard.sandbox.routes.workspaces import workspace_json
 from dashboard.sandbox.store import Row
@@ -258,3 +259,46 @@ def _config_id(request: Request, stub: dict[str, object]) -> int:
         raise BadRequest(f"definition.steps: model {model['name']} is {version['status']}")
     config = models.config_of(version["id"]) or models.add_config(version["id"], {})
     return int(config["id"])
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry(
+        "POST",
+        f"{API}/pipelines/create",
+        call(NewPipeline, create_pipeline),
+        "build_pipeline",
+    ),
+    Entry(
+        "POST",
+        f"{API}/pipelines/list_pipelines",
+        call(Scope, list_pipelines),
+        "list_pipelines",
+    ),
+    Entry(
+        "POST",
+        f"{API}/pipelines/get_pipeline_by_name",
+        call(NamedPipeline, get_pipeline),
+        "get_pipeline",
+    ),
+    Entry(
+        "POST",
+        f"{API}/pipelines/get_version",
+        call(PipelineVersion, get_version),
+        "PipelineVersion.definition",
+    ),
+    Entry("POST", f"{API}/pipelines/deploy", deploy, "Pipeline.deploy"),
+    Entry("POST", f"{API}/pipelines/undeploy", undeploy, "Pipeline.undeploy"),
+    Entry(
+        "POST",
+        f"{API}/admin/get_pipeline_external_url",
+        call(NamedPipeline, get_external_url),
+        "Deployment.url",
+    ),
+    Entry("POST", f"{API}/status/get_deployment", get_status, "Pipeline.status"),
+    Entry(
+        "POST",
+        f"{API}/plateau/get_topic_name",
+        call(PipelineId, get_topic_name),
+        "Pipeline.logs",
+    ),
+)

@@ -13,7 +13,8 @@ from dashboard.sandbox.context import sandbox_of
 from dashboard.sandbox.errors import BadRequest, WireError
 from dashboard.sandbox.pod_logs import PodLog
 from dashboard.sandbox.routes.access import chosen_workspaces, member_workspace
-from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.calls import Id, call
+from dashboard.sandbox.routes.entry import API, Entry
 
 _DEFAULT_LINES = 100
 _MOST_LINES = 10_000
@@ -93,3 +94,19 @@ def _epoch_s(text: str | None, field: str) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as exc:
         raise BadRequest(f"{field}: must be an ISO 8601 date and time") from exc
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry(
+        "POST",
+        f"{API}/pipelines/get_sidekick_pod_logs",
+        call(PodOfPipeline, get_pod_logs),
+        "Pipeline.get_sidekick_pod_logs",
+    ),
+    Entry(
+        "POST",
+        f"{API}/pipelines/get_sidekick_pods_history",
+        call(PodsOfPipeline, get_pods_history),
+        "Pipeline.get_sidekick_pods_history",
+    ),
+)

@@ -19,6 +19,7 @@ from dashboard.sandbox.errors import WireError, json_answer
 from dashboard.sandbox.rehearsals import DEFAULT_S, LONGEST_S, Rehearsal, Trouble
 from dashboard.sandbox.routes.access import is_mine, member_workspace
 from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.entry import Entry
 from dashboard.sandbox.store import Row
 
 #: What happens at once to the replicas that run.
@@ -96,3 +97,10 @@ def _entry(rehearsal: Rehearsal) -> dict[str, object]:
         "times": rehearsal.times,
         "met": rehearsal.met,
     }
+
+
+CONTROLS: tuple[Entry, ...] = (
+    Entry("GET", "/_sandbox/rehearsals", rehearsals),
+    Entry("POST", "/_sandbox/rehearsals", rehearsals),
+    Entry("DELETE", "/_sandbox/rehearsals", rehearsals),
+)

@@ -29,6 +29,7 @@ from dashboard.sandbox.conversion import (
 from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.routes.access import member_workspace
 from dashboard.sandbox.routes.calls import Id
+from dashboard.sandbox.routes.entry import API, Entry, Support
 from dashboard.sandbox.store import Row
 from dashboard.sandbox.store.models import PENDING
 
@@ -187,3 +188,15 @@ def _copy(file: UploadFile, target: Path) -> tuple[int, str]:
             digest.update(chunk)
             size_bytes += written.write(chunk)
     return size_bytes, digest.hexdigest()
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", f"{API}/models/upload", upload, "upload_model", Support.PARTLY),
+    Entry(
+        "POST",
+        f"{API}/models/upload_and_convert",
+        upload_and_convert,
+        "upload_model",
+        Support.PARTLY,
+    ),
+)

@@ -9,7 +9,8 @@ from dashboard.sandbox.bodies import Body, storable
 from dashboard.sandbox.context import sandbox_of, user_of
 from dashboard.sandbox.errors import BadRequest, WireError
 from dashboard.sandbox.routes.access import member_workspace
-from dashboard.sandbox.routes.calls import Id, Nothing
+from dashboard.sandbox.routes.calls import Id, Nothing, call
+from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.store import Row
 from dashboard.sandbox.store.workspaces import COLLABORATOR, OWNER, NameTaken
 
@@ -92,3 +93,25 @@ def workspace_json(row: Row) -> dict[str, object]:
         "created_at": row["created_at"],
         "created_by": row["created_by"],
     }
+
+
+ROUTES: tuple[Entry, ...] = (
+    Entry(
+        "POST",
+        f"{API}/workspaces/list",
+        call(Nothing, list_workspaces),
+        "list_workspaces, get_workspace",
+    ),
+    Entry(
+        "POST",
+        f"{API}/workspaces/create",
+        call(NewWorkspace, create_workspace),
+        "create_workspace",
+    ),
+    Entry(
+        "POST",
+        f"{API}/workspaces/add_user",
+        call(Membership, add_user),
+        "Workspace.add_user, Workspace.add_owner",
+    ),
+)
