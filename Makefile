@@ -4,10 +4,10 @@ PY := .venv/bin/python
 PORT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run sandbox test check format bench clean
+.PHONY: help setup setup-test run sandbox test test-models check format bench clean
 
 help: ## Show these commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' Makefile
 
 setup: ## Make .venv and install what the dashboard needs
 	@./scripts/setup.sh run
@@ -23,6 +23,10 @@ sandbox: setup ## Start the sandbox alone, for the SDK and other programs (data 
 
 test: setup-test ## Run every test, browser tests included (ARGS=… is passed to pytest)
 	@$(PY) -m pytest $(ARGS)
+
+test-models: setup-test ## Install what runs real Hugging Face weights (1 GB), and test with it
+	@$(PY) -m pip install --quiet -r requirements-models.txt -c constraints.txt
+	@$(PY) -m pytest tests/models $(ARGS)
 
 check: setup-test ## Check format, lint, types, import rules and files
 	@$(PY) -m ruff format --check .

@@ -1,6 +1,7 @@
 """Checks an uploaded Hugging Face archive, as the platform's conversion does.
 
-Nothing in an archive is ever unpacked to disk, run or unpickled.
+Nothing in an archive is ever run or unpickled, and nothing but safetensors and the text beside
+them is unpacked to disk.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ import logging
 import stat
 import zipfile
 import zlib
+from importlib.metadata import version as version_of
 from pathlib import Path, PurePosixPath
 
+from dashboard.sandbox.engine import weights
 from dashboard.sandbox.seed import EMBEDDED_IMAGE
 from dashboard.sandbox.store import Row, Store
 from dashboard.sandbox.store.models import ATTEMPTING, ERROR, READY
@@ -60,17 +63,30 @@ def convert(store: Store, version: Row) -> None:
     models.set_status(version_id, ATTEMPTING)
     models.log(version_id, f"Conversion of {version['framework']} began.")
     try:
-        _check_runnable(store, version)
+        artefact = _check_runnable(store, version)
+        image = _image_of(artefact)
     except BadArchive as exc:
         models.log(version_id, f"Conversion failed: {exc}.")
         models.set_status(version_id, ERROR, error_summary=f"Conversion failed: {exc}")
         return
-    models.log(version_id, "The embedded summarizer stands in for the model's weights.")
+    if image == EMBEDDED_IMAGE:
+        models.log(version_id, "The embedded summarizer stands in for the model's weights.")
     models.log(version_id, "Conversion is complete.")
-    models.set_status(version_id, READY, image_path=EMBEDDED_IMAGE)
+    models.set_status(version_id, READY, image_path=image)
 
 
-def _check_runnable(store: Store, version: Row) -> None:
+def _image_of(artefact: Path) -> str:
+    """Return what runs a model: its own weights where that is possible, laid out here."""
+    try:
+        with_weights = weights.packages_are_installed() and weights.lay_out(artefact)
+    except OSError as exc:
+        raise BadArchive(
+            "its weights cannot be taken out: files of one name, or a full disk"
+        ) from exc
+    return f"sandbox/transformers:{version_of('transformers')}" if with_weights else EMBEDDED_IMAGE
+
+
+def _check_runnable(store: Store, version: Row) -> Path:
     if version["framework"] not in RUNNABLE_FRAMEWORKS:
         raise BadArchive(f"the sandbox cannot run the framework {version['framework']}")
     path = store.models.artefact(version["id"])
@@ -82,6 +98,7 @@ def _check_runnable(store: Store, version: Row) -> None:
                 _read_through(archive, entry)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
         raise BadArchive("the archive is damaged or packed in a way that cannot be read") from exc
+    return path
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

@@ -1,18 +1,23 @@
-"""`hugging-face-summarization` by the embedded extractive summarizer (no weights needed)."""
+"""`hugging-face-summarization`: by the model's own weights where they can run, else embedded.
+
+The embedded summarizer picks sentences from the text and needs no weights.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dashboard.sandbox.engine.runtimes.base import InputError, require
+from dashboard.sandbox.engine import weights
+from dashboard.sandbox.engine.runtimes.base import InputError, LoadError, require
 from dashboard.sandbox.summarizer import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboard.sandbox.engine.runtimes.base import Row, StepSpec
+    from dashboard.sandbox.engine.runtimes.base import Row, Runtime, StepSpec
 
 _FLAGS = ("return_text", "return_tensors", "clean_up_tokenization_spaces")
 _DEFAULT_MIN_TOKENS = 56
@@ -35,12 +40,29 @@ class EmbeddedSummarizer:
         return [{"summary_text": _summary_of(row, index)} for index, row in enumerate(rows)]
 
 
-def load(step: StepSpec) -> EmbeddedSummarizer:
-    """Return the summarizer, with the flags that the uploaded input schema declares."""
-    return EmbeddedSummarizer(_declared_flags(step.input_schema))
+def load(step: StepSpec) -> Runtime:
+    """Return the summarizer of a step, with the flags that its uploaded input schema declares.
+
+    Raises
+    ------
+    LoadError
+        If the model has weights of its own, and they or what runs them cannot be loaded.
+    """
+    folder = None if step.artefact is None else weights.folder_of(Path(step.artefact))
+    if folder is None or not folder.is_dir():
+        return EmbeddedSummarizer(declared_flags(step.input_schema))
+    if not weights.packages_are_installed():
+        raise LoadError(
+            f"model '{step.model_name}' has weights, and requirements-models.txt that runs them is "
+            "not installed any more"
+        )
+    from dashboard.sandbox.engine.runtimes import transformers_summarization
+
+    return transformers_summarization.load(step, folder)
 
 
-def _declared_flags(input_schema: str | None) -> tuple[str, ...]:
+def declared_flags(input_schema: str | None) -> tuple[str, ...]:
+    """Return which of the three flags an input schema names; all of them without a schema."""
     # Field names stand as UTF-8 in an Arrow schema message. Searching them there is enough for
     # three known names, and saves the worker the import of pyarrow (0.3 s, 60 MB).
     if not input_schema:
@@ -52,23 +74,11 @@ def _declared_flags(input_schema: str | None) -> tuple[str, ...]:
     return tuple(flag for flag in _FLAGS if flag.encode() in message)
 
 
-def _summary_of(row: Row, index: int) -> str:
-    lower = _tokens(row, "min_length", _DEFAULT_MIN_TOKENS, index)
-    upper = _tokens(row, "max_length", _DEFAULT_MAX_TOKENS, index)
-    if upper < 1:
-        raise InputError("column 'max_length' must be 1 or more", row=index)
-    # A maximum under the default minimum was meant: only a minimum that was asked for can clash.
-    if row.get("min_length") is None:
-        lower = min(lower, upper)
-    if lower > upper:
-        raise InputError("column 'min_length' must not be more than 'max_length'", row=index)
-    return summarize(row["inputs"], min_length=lower, max_length=upper)
-
-
-def _tokens(row: Row, column: str, default: int, index: int) -> int:
+def tokens(row: Row, column: str, index: int) -> int | None:
+    """Return a length in tokens that a row asks for, or None. Raises InputError."""
     value = row.get(column)
     if value is None:
-        return default
+        return None
     # A column with gaps arrives from pandas as floats: 10.0 is still a count.
     if type(value) is float and value.is_integer():
         value = int(value)
@@ -76,4 +86,18 @@ def _tokens(row: Row, column: str, default: int, index: int) -> int:
         raise InputError(
             f"column '{column}' has the wrong type: expected a count (int64)", row=index
         )
-    return int(value)
+    return value
+
+
+def _summary_of(row: Row, index: int) -> str:
+    lower, upper = tokens(row, "min_length", index), tokens(row, "max_length", index)
+    if upper is None:
+        upper = _DEFAULT_MAX_TOKENS
+    if upper < 1:
+        raise InputError("column 'max_length' must be 1 or more", row=index)
+    # A maximum under the default minimum was meant: only a minimum that was asked for can clash.
+    if lower is None:
+        lower = min(_DEFAULT_MIN_TOKENS, upper)
+    if lower > upper:
+        raise InputError("column 'min_length' must not be more than 'max_length'", row=index)
+    return summarize(row["inputs"], min_length=lower, max_length=upper)
