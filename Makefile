@@ -4,7 +4,7 @@ PY := .venv/bin/python
 PORT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run sandbox test test-models check format bench clean
+.PHONY: help setup setup-test run sandbox test test-models check format bench calls clean
 
 help: ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /make \1: /p' Makefile
@@ -42,6 +42,9 @@ format: setup-test ## Format the code and mend what can be mended
 bench: setup-test ## Time the first page, and a list of 10,000 (minutes; keep the machine idle)
 	@$(PY) -m tests.bench.first_page $(ARGS)
 	@$(PY) -m tests.bench.connections
+
+calls: setup-test ## Write docs/sandbox-calls.md, the list of the SDK's calls, from the sandbox's routes
+	@$(PY) -m scripts.sdk_support
 
 clean: ## Remove .venv and caches; the data folder stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis test-results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, tzinfo
 from math import ceil
 
@@ -11,7 +11,8 @@ import streamlit as st
 
 from components import presenting
 from components.badges import ACTIVITY_LOOKS, cell
-from components.text import count, is_today, short, told_when
+from components.tables import Rows, ticked_table
+from components.text import count, is_today, md, short, told_when
 from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult, sentence
 
 _WORDS = "activity_words"
@@ -19,10 +20,8 @@ _ACT = "activity_act"
 _RESULT = "activity_result"
 _PAGE = "activity_page"
 _MOST_CHARACTERS = 300
-_ROW_PX = 38
-#: Streamlit breaks lines in rows above four times the font's size, 60 pixels, alone.
-_TALL_ROW_PX = 62
-_CHARACTERS_A_LINE = 64
+#: So many stand in the table; all of a sentence is told below it.
+_CHARACTERS_A_LINE = 66
 _RESULTS = {result: cell(look, result.value) for result, look in ACTIVITY_LOOKS.items()}
 
 
@@ -83,15 +82,17 @@ def page_picker(total: int, *, per_page: int) -> int:
         return st.pagination(pages, key=_PAGE, bind="query-params")
 
 
-def activity_table(
+def activity_table(  # noqa: PLR0913 - what a table shows and calls, by keyword
     entries: Sequence[Activity],
     *,
     me: str,
     zone: tzinfo,
     first: int,
     total: int,
+    ticked: Collection[str],
+    on_tick: Callable[[Sequence[str]], None],
 ) -> None:
-    """Draw some entries.
+    """Draw some entries, and in full those that are ticked.
 
     Parameters
     ----------
@@ -99,23 +100,40 @@ def activity_table(
         The platform's id of the reader's account: what they did themselves was done by "you".
     first
         Place of the first of them among all, from 1.
+    ticked
+        Ids of the entries that are read in full.
+    on_tick
+        Called with the ids of those that are ticked now.
     """
     now = datetime.now(UTC)
+    told_of = [presenting.words(sentence(entry)) for entry in entries]
+    ids = [str(entry.activity_id) for entry in entries]
     frame = pd.DataFrame(
         {
             "When": [when(entry.at, now=now, zone=zone) for entry in entries],
-            "What happened": [_cell(presenting.words(sentence(entry))) for entry in entries],
+            "What happened": [short(told, _CHARACTERS_A_LINE) for told in told_of],
             "Connection": [_cell(entry.connection_name) for entry in entries],
             "Result": [[_RESULTS[entry.result]] for entry in entries],
             "By": [by(entry, me=me) for entry in entries],
         }
     )
     with st.container(key="activity_list"):
-        _grid(frame)
+        rows = Rows(ids, ticked, lambda _id: None, lambda _shown, ticks: on_tick(ticks))
+        _grid(frame, rows)
+    read = [
+        f"**{md(when(entry.at, now=now, zone=zone))}** {md(told)}"
+        for one, entry, told in zip(ids, entries, told_of, strict=True)
+        if one in ticked
+    ]
+    if read:
+        with st.container(border=True, key="activity_read"):
+            st.markdown("  \n".join(read))
     last = first + len(entries) - 1
     shown = f"{first:,}–{last:,} of {total:,}" if total > len(entries) else f"All {total:,}"
     told = shown if total > 1 else "One entry"
-    st.markdown(f":small[:gray[{told}, newest first.]]")
+    is_cut = any(len(told) > _CHARACTERS_A_LINE for told in told_of)
+    hint = " Tick a row to read all of it." if is_cut and not read else ""
+    st.markdown(f":small[:gray[{told}, newest first.{hint}]]")
 
 
 def nothing_fits(on_clear: Callable[[], None]) -> None:
@@ -138,28 +156,23 @@ def by(entry: Activity, *, me: str) -> str:
     return "you" if entry.who_id == me else _cell(presenting.person(entry.who)) or "another person"
 
 
-def _grid(frame: pd.DataFrame) -> None:
+def _grid(frame: pd.DataFrame, rows: Rows) -> None:
     text = st.column_config.TextColumn
-    is_long = any(len(told) > _CHARACTERS_A_LINE for told in frame["What happened"])
-    row_px = _TALL_ROW_PX if is_long else _ROW_PX
-    st.dataframe(
+    ticked_table(
         frame,
-        hide_index=True,
-        row_height=row_px,
-        width="stretch",
-        height=min(row_px * len(frame) + 36, 656),
+        rows,
         key="activity_table",
-        column_config={
+        columns={
             "When": text("When", width=96),
-            "What happened": text("What happened", width=440),
-            "Connection": text("Connection", width=190),
+            "What happened": text("What happened", width=430),
+            "Connection": text("Connection", width=180),
             "Result": st.column_config.MultiselectColumn(
                 "Result",
                 options=list(_RESULTS.values()),
                 color=[ACTIVITY_LOOKS[result].color for result in _RESULTS],
                 width=112,
             ),
-            "By": text("By", width=138),
+            "By": text("By", width=125),
         },
         alt=f"{count(len(frame), 'entry', 'entries')} of the activity log, newest first: when, "
         "what happened to which connection, how it ended, and by whom",

@@ -11,6 +11,7 @@ import streamlit as st
 from components import presenting
 from components.badges import run_badge
 from components.run_diff import difference_ms, span
+from components.run_table import run_by
 from components.text import count, md, milliseconds, plain, short
 from dashboard.domain.run import Run
 from dashboard.domain.run_comparison import Comparison, RowChange, has_same_input
@@ -48,11 +49,12 @@ def run_label(run: Run, zone: tzinfo) -> str:
 def run_side(
     side: Side,
     *,
+    me: str,
     zone: tzinfo,
     on_choose: Callable[[str], None],
     on_open: Callable[[str], None],
 ) -> None:
-    """Draw the card of one run. Both callbacks get a run id."""
+    """Draw the card of one run. Both callbacks get a run id; `me` is the reader's account."""
     by_id = {run.run_id: run for run in side.choices}
     chosen = side.run.run_id if side.run is not None else None
     # Another run on either side draws another widget: its value cannot be set, and what the labels
@@ -84,7 +86,7 @@ def run_side(
         if side.run is None:
             st.markdown(":small[:gray[Runs of the same input come first.]]")
             return
-        st.markdown(_facts(side.run, zone))
+        st.markdown(_facts(side.run, me, zone))
         st.button(
             f"Open run {side.letter}",
             type="tertiary",
@@ -95,7 +97,7 @@ def run_side(
         )
 
 
-def _facts(run: Run, zone: tzinfo) -> str:
+def _facts(run: Run, me: str, zone: tzinfo) -> str:
     version = md(presenting.short_id(run.pipeline_version)) or "not known"
     model_version = md(presenting.short_id(run.model_version))
     told = [
@@ -103,8 +105,7 @@ def _facts(run: Run, zone: tzinfo) -> str:
         f":small[{md(run.pipeline_name)}, version {version}]",
         f":small[:gray[Model {md(run.model_name)}, version {model_version}]]",
     ]
-    email = presenting.person(run.owner_email)
-    who = f" by {md(email)}" if email else ""
+    who = f" by {md(run_by(run, me=me))}"
     failed = f", {run.rows_failed:,} failed" if run.rows_failed else ""
     told.append(
         f":small[:gray[{run.created_at.astimezone(zone):%d %b %Y %H:%M}{who}. "

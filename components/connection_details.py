@@ -26,6 +26,7 @@ def details_list(  # noqa: PLR0913 - what is known of them, by keyword
     last_passed_at: datetime | None,
     zone: tzinfo,
     uses: Callable[[str], bool],
+    proven: Callable[[str], bool],
     trouble: str = "",
 ) -> None:
     """Draw one line for each part.
@@ -40,6 +41,9 @@ def details_list(  # noqa: PLR0913 - what is known of them, by keyword
         When the connection worked last; None if never.
     uses
         Says of a top-level key whether it takes part in a test or fetch.
+    proven
+        Says of such a key whether a success shows that it is right: an address is, a token is only
+        where the source asks for one.
     trouble
         Why the times are not known, if they cannot be read.
     """
@@ -49,8 +53,16 @@ def details_list(  # noqa: PLR0913 - what is known of them, by keyword
         with st.container(gap=2):
             for part in some:
                 set_at = set_since(part, leaves, created_at) if leaves is not None else None
-                is_used = uses(part.key.partition(".")[0])
-                words = set_words(part, set_at, last_passed_at, is_used=is_used, now=now, zone=zone)
+                key = part.key.partition(".")[0]
+                words = set_words(
+                    part,
+                    set_at,
+                    last_passed_at,
+                    is_used=uses(key),
+                    is_proven=proven(key),
+                    now=now,
+                    zone=zone,
+                )
                 with st.container(horizontal=True, wrap=False, gap="small"):
                     label = md(short(part.label, _LONGEST_LABEL))
                     st.markdown(f":gray[{label}]", width=_LABEL_WIDTH_PX)
@@ -95,12 +107,13 @@ def _stands_for(key: str, label: str) -> bool:
     return key == label or label.startswith((f"{key}.", f"{key}[")) or key.startswith(f"{label}.")
 
 
-def set_words(
+def set_words(  # noqa: PLR0913 - what is known of it, by keyword
     part: DetailPart,
     set_at: datetime | None,
     last_passed_at: datetime | None,
     *,
     is_used: bool = True,
+    is_proven: bool = True,
     now: datetime,
     zone: tzinfo,
 ) -> str:
@@ -110,6 +123,8 @@ def set_words(
     ----------
     is_used
         Whether it takes part in a test or fetch; of anything else nobody knows that it works.
+    is_proven
+        Whether a success shows that it is right, rather than that it does no harm.
     """
     if part.value is not None:
         # Whatever may be told of an address may not be told to an audience.
@@ -123,4 +138,10 @@ def set_words(
         return told
     if last_passed_at is None or last_passed_at < set_at:
         return f"{told}, not known to work"
-    return f"{told}, last worked {told_when(last_passed_at, now=now, zone=zone)}"
+    worked = worked_words(is_proven=is_proven)
+    return f"{told}, {worked} {told_when(last_passed_at, now=now, zone=zone)}"
+
+
+def worked_words(*, is_proven: bool) -> str:
+    """Return what a success says of a detail that took part in it."""
+    return "last worked" if is_proven else "used at the last successful test"

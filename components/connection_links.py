@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.connection_drawer import DrawerAct, DrawerIntent, OnAct
 from components.text import count, md, plain, told_when
 from dashboard.domain.check import Check
@@ -62,7 +62,9 @@ def links_choice(
         st.button(
             "Save links",
             # What takes a link away from others is no click for a stage.
-            **(presenting.off(disabled=is_busy) if takes_away else {"disabled": is_busy}),
+            **outage.off(
+                **(presenting.off(disabled=is_busy) if takes_away else {"disabled": is_busy})
+            ),
             key="drawer_save_links",
             # Read where it is kept: a click can come together with the choice before it.
             on_click=lambda: on_act(

@@ -1,4 +1,4 @@
-"""The table of connections: one page of it, details masked, names as buttons, rows to tick."""
+"""The table of connections: one page of it, no details, names as buttons, rows to tick."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from components.text import count, on_button, plain, told_since, told_when
 from dashboard.domain.check import CheckKind, Health, HealthState
 from dashboard.domain.connection_list import Page, Row
 
-_DETAILS_MASK: Final = "*****"
 _KEY: Final = "connections_table"
 _OPEN: Final = "connections_open"
 _HEALTH_WORDS: Final = {state: cell(look, state.value) for state, look in HEALTH_LOOKS.items()}
@@ -25,15 +24,14 @@ _HEALTH_WORDS: Final = {state: cell(look, state.value) for state, look in HEALTH
 #: Widths in pixels, in the order they stand: together with the ticks they fit a window of 1280
 #: pixels, and the first two fit a phone. A wider window widens them all.
 _WIDTHS_PX: Final = {
-    "Name": 190,
+    "Name": 202,
     "Health": 106,
     "Proof": 118,
     "Type": 84,
-    "Host": 112,
-    "Used by": 120,
-    "Last run": 76,
-    "Created": 74,
-    "Details": 60,
+    "Host": 128,
+    "Used by": 144,
+    "Last run": 80,
+    "Created": 78,
 }
 
 
@@ -54,7 +52,7 @@ def connection_table(
             key=_KEY,
             columns=_columns(ids, on_open),
             alt=f"{count(len(rows), 'connection')}: name, health, its proof, type, host, linked "
-            "workspaces, last run, date of creation and masked details",
+            "workspaces, last run and date of creation",
         )
 
 
@@ -80,7 +78,7 @@ def proof(health: Health, *, now: datetime, zone: tzinfo) -> str:
 
 def _widths_px() -> Mapping[str, int]:
     """Return the columns there are; an audience sees none of what tells where the data are."""
-    left_out = ("Host", "Details") if presenting.is_on() else ()
+    left_out = ("Host",) if presenting.is_on() else ()
     return {name: width for name, width in _WIDTHS_PX.items() if name not in left_out}
 
 
@@ -101,7 +99,6 @@ def _frame(rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
             for row in rows
         ],
         "Created": [told_when(row.connection.created_at, now=now, zone=zone) for row in rows],
-        "Details": [_DETAILS_MASK] * len(rows),
     }
     return pd.DataFrame({name: cells[name] for name in _widths_px()})
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from components import outage
 from components.delete_impact import names_words
 from components.text import md, plain
 from dashboard.domain.connection import Connection
@@ -89,7 +90,7 @@ def confirmation(
         st.button(
             f"Delete {len(connections):,}" if many else "Delete",
             type="primary",
-            disabled=is_busy or not is_confirmed(typed or "", connections),
+            **outage.off(disabled=is_busy or not is_confirmed(typed or "", connections)),
             key="delete_confirm",
             on_click=on_delete,
         )
@@ -103,4 +104,4 @@ def _act_line(
 ) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.markdown(told, width="stretch")
-        st.button(label, key=key, disabled=disabled, on_click=on_click)
+        st.button(label, key=key, on_click=on_click, **outage.off(disabled=disabled))

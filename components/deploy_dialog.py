@@ -10,30 +10,20 @@ from typing import Final
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.deploy_fields import FIELD_NAMES, Fields, KeyOf, more_fields, size_fields
+from components.deploy_sizes import fields_of, size_field
 from components.idle_guard import told_minutes
 from components.text import count, md, memory, plain
 from dashboard import strings
-from dashboard.domain.deployment_settings import (
-    DeploymentSettings,
-    engine_config,
-    needs_sidekick,
-)
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import PipelineState
-from dashboard.domain.settings_words import differences, problems
+from dashboard.domain.settings_json import engine_config
+from dashboard.domain.settings_words import differences
 from dashboard.errors import DashboardError
 from dashboard.masking import MASK
 
-LAST: Final = "As last time"
-_SIZES: Final = {
-    "Workshop": DeploymentSettings(),
-    "Small": DeploymentSettings(sidekick_cpus=0.5, sidekick_memory="1Gi"),
-    "Large": DeploymentSettings(
-        engine_cpus=1.0, engine_memory="2Gi", sidekick_cpus=2.0, sidekick_memory="8Gi"
-    ),
-}
 _IDLE_MINUTES: Final = (None, 15, 30, 60, 120, 240)
 
 
@@ -54,8 +44,9 @@ class DeployFacts:
     ----------
     versions
         Model versions to choose from, the pipeline's own first; at least one.
-    last
-        The settings of this person's last deploy; None without one.
+    last, last_model
+        The settings of this person's last deploy, and the name of the model it was of; None
+        without one.
     idle_minutes
         What the idle guard's field begins with.
     state
@@ -81,6 +72,7 @@ class DeployFacts:
     is_starting: bool
     is_busy: bool
     error: DashboardError | None
+    last_model: str = ""
 
 
 def deploy_form(
@@ -103,11 +95,11 @@ def deploy_form(
         Called with the request when Deploy was pressed and nothing is wrong.
     """
     takes = st.container()
-    size = _size(facts, key_of)
+    fields = _fields(facts, key_of)
+    size_field(fields, has_last=facts.last is not None, key_of=key_of)
     version = _version(facts, key_of)
-    fields = _fields(facts, key_of, size, version)
     settings, rows = fields.typed(is_sent=False)
-    wrong = problems(settings)
+    wrong = fields.wrong(settings)
     size_fields(fields, wrong, idle=partial(_idle_field, facts, key_of))
     with st.expander(
         "More: autoscaling, GPU, architecture, label, environment", key=key_of("more")
@@ -129,19 +121,6 @@ def deploy_form(
     _buttons(facts, wrong, partial(_ask, facts, key_of, on_deploy), on_cancel)
 
 
-def _size(facts: DeployFacts, key_of: KeyOf) -> str:
-    sizes = [*_SIZES, LAST] if facts.last is not None else list(_SIZES)
-    chosen = st.segmented_control(
-        "Size",
-        sizes,
-        default="Workshop",
-        required=True,
-        help="Fills in the fields below. Each of them can be changed.",
-        key=key_of("size"),
-    )
-    return chosen or "Workshop"
-
-
 def _version(facts: DeployFacts, key_of: KeyOf) -> ModelVersion:
     if len(facts.versions) > 1:
         by_id = {one.version: one for one in facts.versions}
@@ -161,17 +140,10 @@ def _chosen_version(facts: DeployFacts, key_of: KeyOf) -> ModelVersion:
     return next((one for one in facts.versions if one.version == chosen), facts.versions[0])
 
 
-def _fields(facts: DeployFacts, key_of: KeyOf, size: str, version: ModelVersion) -> Fields:
-    is_last = size == LAST and facts.last is not None
-    begin = facts.last if is_last and facts.last is not None else _SIZES.get(size, _SIZES["Small"])
-    # The keys hold what the fields were filled from: another size fills them anew.
-    filled, more = size.replace(" ", "_").lower(), "last" if is_last else "new"
-    return Fields(
-        begin,
-        key_of_size=lambda name: key_of(f"{filled}_{name}"),
-        key_of_more=lambda name: key_of(f"{more}_{name}"),
-        has_sidekick=needs_sidekick(version.framework),
-        is_sandbox=facts.is_sandbox,
+def _fields(facts: DeployFacts, key_of: KeyOf) -> Fields:
+    version = _chosen_version(facts, key_of)
+    return fields_of(
+        facts.last, facts.last_model, version, key_of=key_of, is_sandbox=facts.is_sandbox
     )
 
 
@@ -199,10 +171,10 @@ def _idle(facts: DeployFacts, key_of: KeyOf) -> int | None:
 
 def _ask(facts: DeployFacts, key_of: KeyOf, on_deploy: Callable[[DeployRequest], None]) -> None:
     """Read where it is kept: a click can come together with the change before it."""
-    size = st.session_state.get(key_of("size")) or "Workshop"
-    version = _chosen_version(facts, key_of)
-    settings, _ = _fields(facts, key_of, size, version).typed(is_sent=True)
-    if not problems(settings):
+    fields = _fields(facts, key_of)
+    settings, _ = fields.typed(is_sent=True)
+    if not fields.wrong(settings):
+        version = _chosen_version(facts, key_of)
         on_deploy(DeployRequest(version, settings, _idle(facts, key_of)))
 
 
@@ -299,6 +271,8 @@ def _buttons(
 
 def _reason(facts: DeployFacts, wrong: Mapping[str, str]) -> str:
     """Say why Deploy is off; empty where it is on."""
+    if outage.is_on():
+        return outage.WHY_OFF
     if facts.is_busy:
         return ":material/progress_activity: It is being sent."
     if wrong:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import streamlit as st
@@ -20,7 +20,7 @@ from dashboard.domain.deployment_settings import (
     Trigger,
     Variable,
 )
-from dashboard.domain.settings_words import ACCELERATION_WORDS, ARCHITECTURE_WORDS
+from dashboard.domain.settings_words import ACCELERATION_WORDS, ARCHITECTURE_WORDS, problems
 from dashboard.masking import SecretText
 
 KeyOf = Callable[[str], str]
@@ -47,6 +47,17 @@ FIELD_NAMES: Final = {
 _TRIGGERS: Final = {Trigger.CPU: "CPU use", Trigger.QUEUE: "Waiting requests"}
 _MODELS_OWN: Final = "The model's own"
 _SIZES: Final = ("engine_cpus", "engine_memory", "sidekick_cpus", "sidekick_memory", "replicas")
+#: All others but the variables.
+_MORE: Final = (
+    "autoscaling",
+    "engine_gpus",
+    "engine_architecture",
+    "engine_acceleration",
+    "sidekick_gpus",
+    "sidekick_architecture",
+    "sidekick_acceleration",
+    "label",
+)
 _NO_GPU: Final = "The sandbox has no GPU: with one or more it finds no room, and says so."
 _ONE_MACHINE: Final = (
     "The sandbox runs everything on this computer, whatever processor is chosen here."
@@ -65,6 +76,9 @@ class Fields:
         Keys of the fields that are in sight, and of those in the fold.
     has_sidekick
         Whether the model chosen runs in a process of its own.
+    keeps_values
+        Whether variables that are not typed anew are sent with the values they begin with. Those
+        were typed for one model: for another one they are asked anew.
     """
 
     begin: DeploymentSettings
@@ -72,6 +86,7 @@ class Fields:
     key_of_more: KeyOf
     has_sidekick: bool
     is_sandbox: bool
+    keeps_values: bool = True
 
     def typed(self, *, is_sent: bool) -> tuple[DeploymentSettings, tuple[int, ...]]:
         """Return what the fields hold, and the row of each variable.
@@ -101,6 +116,39 @@ class Fields:
             environment=tuple(variables.values()) if self.has_sidekick else (),
         )
         return settings, tuple(variables)
+
+    def wrong(self, settings: DeploymentSettings) -> dict[str, str]:
+        """Return what cannot be deployed of what was typed, by the names of `problems`."""
+        asked = {
+            f"environment_{place}": "Type its value anew: the last one was for another model."
+            for place, one in enumerate(settings.environment)
+            if not self.keeps_values and self._is_kept(one)
+        }
+        return asked | problems(settings)
+
+    def is_changed(self, *, all_of_them: bool) -> bool:
+        """Whether any field in sight, or any of them all, holds something else than it began with.
+
+        Of variables it says whether one was typed, not whether it is another one.
+        """
+        settings, _ = self.typed(is_sent=False)
+        begin = self.begin
+        if not self.has_sidekick:
+            begin = replace(begin, sidekick_cpus=0.0, sidekick_memory="0Mi")
+        if any(getattr(settings, name) != getattr(begin, name) for name in _SIZES):
+            return True
+        if not all_of_them:
+            return False
+        apart = [name for name in _MORE if self.has_sidekick or not name.startswith("sidekick")]
+        if any(getattr(settings, name) != getattr(begin, name) for name in apart):
+            return True
+        kept = begin.environment if self.has_sidekick else ()
+        variables = settings.environment
+        return len(variables) != len(kept) or not all(map(self._is_kept, variables))
+
+    def _is_kept(self, variable: Variable) -> bool:
+        # The very object, and not an equal one: what is typed is never compared with what is kept.
+        return any(variable is one for one in self.begin.environment)
 
     def value(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - a number or a text, as the field gives it
         """Return what a field holds, or what it begins with while it is not drawn or empty."""
@@ -337,12 +385,18 @@ def _environment(
             type="password",
             live=SENT_AFTER,
             autocomplete="off",
-            placeholder="Kept; type to replace" if kept else "",
+            placeholder=_placeholder(fields, kept),
             key=fields.key(f"value_{row}"),
         )
         if told := errors.get(row):
             field_error(told)
     st.button("Add a variable", icon=":material/add:", key="deploy_add_variable", on_click=on_add)
+
+
+def _placeholder(fields: Fields, kept: Variable | None) -> str:
+    if kept is None:
+        return ""
+    return "Kept; type to replace" if fields.keeps_values else "Type it anew"
 
 
 def _number(  # noqa: PLR0913 - what it shows, by keyword

@@ -45,7 +45,9 @@ def drawer_actions(
             st.button(
                 label,
                 type="tertiary" if act is DrawerAct.DELETE else "secondary",
-                **presenting.off(disabled=is_busy and act in (DrawerAct.EDIT, DrawerAct.DELETE)),
+                **outage.off(
+                    **presenting.off(disabled=is_busy and act in (DrawerAct.EDIT, DrawerAct.DELETE))
+                ),
                 key=f"drawer_{act.value}",
                 on_click=on_act,
                 args=(DrawerIntent(act),),

@@ -13,6 +13,7 @@ import streamlit as st
 
 from components import idle_guard, outage, presenting
 from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
+from components.run_table import run_by
 from components.text import count, duration, md, plain, short, told_when
 from dashboard.domain.check import Health, HealthState
 from dashboard.domain.connection import Connection
@@ -190,8 +191,14 @@ def _ask_button(label: str, key: str, intent: HomeIntent, on_ask: Ask) -> None:
     st.button(label, key=key, on_click=on_ask, args=(intent,), **may)
 
 
-def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
-    """Draw the table of recent runs; names open the run."""
+def recent_runs(runs: Sequence[Run], *, me: str, zone: tzinfo) -> None:
+    """Draw the table of recent runs.
+
+    Parameters
+    ----------
+    me
+        The platform's id of the reader's account, who is "you".
+    """
     now = datetime.now(UTC)
     frame = pd.DataFrame(
         {
@@ -200,7 +207,7 @@ def recent_runs(runs: Sequence[Run], *, zone: tzinfo) -> None:
             "Pipeline": [plain(run.pipeline_name) for run in runs],
             "Rows": [run.rows_total for run in runs],
             "Result": [[_result(run)] for run in runs],
-            "By": [plain(presenting.person(run.owner_email)) or "you" for run in runs],
+            "By": [run_by(run, me=me) for run in runs],
         }
     )
     colors = {

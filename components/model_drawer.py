@@ -59,8 +59,8 @@ def version_facts(version: ModelVersion, *, now: datetime, zone: tzinfo) -> None
         with st.container(border=True, key="model_drawer_failed"):
             st.markdown(f":material/error: **The platform could not use this file.** {md(why)}")
             st.markdown(
-                ":small[:gray[Pack the model again as a zip and upload it under the same name: it "
-                "becomes a new version.]]"
+                ":small[:gray[Mend the file and upload it again under the same name: it becomes a "
+                "new version.]]"
             )
     elif version.stage is ModelStage.CONVERTING:
         st.markdown("The platform is converting the file. This can take minutes.")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
+from components import presenting
 from components.badges import Look, badge
-from components.text import count, duration, size, told_when
+from components.text import count, duration, plain, size, told_when
 from dashboard.domain.model import Model, ModelStage, ModelVersion, UploadProgress
 
 MODEL_LOOKS: Final = {
@@ -47,9 +48,10 @@ def one_line(model: Model, room: str, users: int, *, now: datetime, zone: tzinfo
 def version_label(
     version: ModelVersion, versions: Sequence[ModelVersion], *, now: datetime, zone: tzinfo
 ) -> str:
-    """Return the words by which a version is chosen, such as `Version 2, 12 Nov, Failed`."""
+    """Return the words by which a version is chosen, such as `Version 1a2b3c4d, 12 Nov, failed`."""
     number = len(versions) - list(versions).index(version)
-    return f"Version {number}, {when(version, now=now, zone=zone)}, {version.stage.value.lower()}"
+    name = plain(presenting.version(version.version, number))
+    return f"Version {name}, {when(version, now=now, zone=zone)}, {version.stage.value.lower()}"
 
 
 def upload_words(progress: UploadProgress | None, age_s: float) -> str:

@@ -28,6 +28,11 @@ def is_on() -> bool:
     return bool(st.session_state.get(_STATE))
 
 
+def why_off() -> str:
+    """Return why what needs the platform is off; empty while it is not."""
+    return WHY_OFF if is_on() else ""
+
+
 def off(*, disabled: bool = False, help: str | None = None) -> dict[str, Any]:  # noqa: A002 - a widget's
     """Return `disabled` and `help` of what needs the platform: a widget's arguments."""
     return {"disabled": True, "help": WHY_OFF} if is_on() else {"disabled": disabled, "help": help}

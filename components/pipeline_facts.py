@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
+from components import presenting
 from components.idle_guard import countdown
 from components.text import ago, count, duration, memory, told_when
 from dashboard.domain.deployment import Phase, answering
@@ -62,7 +63,9 @@ class PipelineFacts:
     settings
         What the running deployment was asked to take, if known.
     by
-        Who deployed it, as far as it was from here.
+        Who deployed it, as far as it was from here and is known.
+    is_foreign
+        Whether it is known not to have been deployed from here.
     holders
         Other pipelines that are deployed, those that hold most first.
     log_lines
@@ -86,6 +89,7 @@ class PipelineFacts:
     guard: GuardView | None = None
     deployed_at: datetime | None = None
     by: str = ""
+    is_foreign: bool = False
     last_use: LastRequest | None = None
     holders: Sequence[Holder] = ()
     log_lines: Sequence[str] = ()
@@ -178,6 +182,8 @@ def since_words(facts: PipelineFacts) -> str:
     if facts.deployed_at is None:
         return ""
     told = f"Deployed {told_when(facts.deployed_at, now=facts.now, zone=facts.zone)}"
+    if facts.is_foreign:
+        return f"{told}, not from here"
     return f"{told} by {facts.by}" if facts.by else told
 
 
@@ -195,4 +201,5 @@ def _version_words(facts: PipelineFacts) -> str:
         return "No version yet"
     number = len(facts.pipeline.versions) - facts.pipeline.versions.index(version)
     models = ", ".join(step.model_name for step in version.steps)
-    return f"Version {number}, model {models}" if models else f"Version {number}"
+    told = f"Version {presenting.version(version.version, number)}"
+    return f"{told}, model {models}" if models else told

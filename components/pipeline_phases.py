@@ -10,7 +10,7 @@ import streamlit as st
 
 from components import presenting
 from components.pipeline_facts import PipelineFacts
-from components.text import count, duration, md, plain, short
+from components.text import count, duration, md, short
 from dashboard import strings
 from dashboard.domain.deployment import Phase, PhaseState
 from dashboard.domain.pipeline import DeploymentStatus, Pod
@@ -105,15 +105,15 @@ def processes(facts: PipelineFacts) -> None:
     if facts.status is None:
         return
     earlier = {one.version for one in facts.pipeline.versions[1:]}
-    lines = [
+    listed = list(_labelled(facts.status))
+    told = [
         _process_line(
             label, pod, facts.restarts.get(pod.name, 0), is_earlier=pod.version in earlier
         )
-        for label, pod in _labelled(facts.status)
+        for label, pod in listed[:_MOST_PROCESSES]
     ]
-    told = lines[:_MOST_PROCESSES]
-    if len(lines) > len(told):
-        told.append(f":gray[and {len(lines) - len(told)} more]")
+    if len(listed) > len(told):
+        told.append(f":gray[and {len(listed) - len(told)} more]")
     if told:
         st.markdown("  \n".join(f":small[{line}]" for line in told))
 
@@ -158,8 +158,9 @@ def own_words(facts: PipelineFacts) -> None:
 
 
 def _own_lines(status: DeploymentStatus) -> Sequence[str]:
-    lines = [f"status: {_line(status.platform_word) or '(none)'}"]
-    lines += [f"  {_line(detail)}" for detail in status.details]
+    # What is not shown is not read either: there may be very much of it.
+    lines = [("status: ", status.platform_word or "(none)")]
+    lines += [("  ", detail) for detail in status.details]
     named = (
         ("engine", status.engines),
         ("engine_lb", status.load_balancers),
@@ -167,14 +168,15 @@ def _own_lines(status: DeploymentStatus) -> Sequence[str]:
     )
     for kind, pods in named:
         for pod in pods:
-            lines.append(f"{kind} {_line(pod.name)}: {_line(pod.status) or '(none)'}")
-            lines += [f"  {_line(text)}" for text in (pod.reason, *pod.details) if text]
+            lines.append((f"{kind} {_line(pod.name)}: ", pod.status or "(none)"))
+            lines += [("  ", text) for text in (pod.reason, *pod.details) if text]
     left_out = len(lines) - _MOST_LINES
-    return [*lines[:_MOST_LINES], *([f"… {count(left_out, 'line')} more"] if left_out > 0 else [])]
+    told = [f"{before}{_line(text)}" for before, text in lines[:_MOST_LINES]]
+    return [*told, *([f"… {count(left_out, 'line')} more"] if left_out > 0 else [])]
 
 
 def _line(text: str) -> str:
-    return short(plain(text), _LONGEST_LINE)
+    return short(text, _LONGEST_LINE)
 
 
 def process_log(facts: PipelineFacts) -> None:

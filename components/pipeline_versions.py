@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 
 from components import presenting
-from components.text import count, md, told_when
+from components.text import count, md, plain, told_when
 from dashboard.domain.pipeline import Pipeline, PipelineVersion
 from dashboard.domain.version_difference import differences, steps_words
 
@@ -45,11 +45,10 @@ def _table(
 ) -> str:
     rows = ["| Version | Saved | Runs | |", "|---|---|---|---|"]
     for place, one in enumerate(versions[:_LISTED]):
-        number = len(versions) - place
-        short = "" if presenting.is_on() else f" :gray[{md(one.version[:8])}]"
+        name = md(presenting.version(one.version, len(versions) - place))
         state = ":green-badge[runs now]" if one.version in running else ""
         saved = md(_when(one, now=now, zone=zone))
-        rows.append(f"| {number}{short} | {saved} | {_steps(one)} | {state} |")
+        rows.append(f"| {name} | {saved} | {_steps(one)} | {state} |")
     return "\n".join(rows)
 
 
@@ -69,12 +68,17 @@ def _compare(
     numbers = {one.version_id: total - place for place, one in enumerate(versions)}
     by_id = {one.version_id: one for one in versions}
 
-    def label(version_id: int) -> str:
-        one = by_id.get(version_id)
-        if one is None:
-            return ""
-        return f"Version {numbers[version_id]}, {_when(one, now=now, zone=zone)}"
+    told_of = {
+        number: f"Version {plain(presenting.version(one.version, numbers[number]))}, "
+        f"{_when(one, now=now, zone=zone)}"
+        for number, one in by_id.items()
+    }
 
+    def label(version_id: int) -> str:
+        return told_of.get(version_id, "")
+
+    # On stage they have other names, by which the browser knows what is chosen.
+    key = f"{key}_stage" if presenting.is_on() else key
     ids = list(by_id)
     left, right = st.columns(2)
     with left:

@@ -50,9 +50,14 @@ def verdict(view: PreflightView) -> str:
     when = ago(view.age_s)
     if view.was_cancelled:
         return f":gray-badge[:material/block: Cancelled {when}]"
+    told = f"{'Green' if view.is_green else 'Red'} {when}"
+    if view.is_from_before:
+        told = f"Last time: {'all green' if view.is_green else 'red'}, {when}"
+    if view.is_stale:
+        return f":gray-badge[:material/history: {told}, of an older version]"
     if view.is_green:
-        return f":green-badge[:material/check_circle: Green {when}]"
-    return f":red-badge[:material/cancel: Red {when}]"
+        return f":green-badge[:material/check_circle: {told}]"
+    return f":red-badge[:material/cancel: {told}]"
 
 
 def _headline(view: PreflightView | None) -> None:
@@ -62,6 +67,11 @@ def _headline(view: PreflightView | None) -> None:
         st.markdown("**Steps**", width="content")
         if view is not None:
             st.markdown(verdict(view), width="content")
+    if view is not None and view.is_stale:
+        st.markdown(
+            ":small[:gray[:material/info: The pipeline has another version by now. Run it again to "
+            "know.]]"
+        )
     if view is None:
         st.markdown(
             ":small[:gray[Tests the connection, reads the table, and sends its first row to the "

@@ -26,6 +26,8 @@ _LEFT_AT: Final = "_presenting_left_at"
 #: A run asked for before the browser had the new address carries the one before.
 _ADDRESS_LAG_S: Final = 1.5
 
+_VERSION_LETTERS: Final = 8
+
 _MAIL: Final = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"']+")
 _LINK: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s<>\"']+")
 _ADDRESS: Final = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?![\d.])")
@@ -81,11 +83,22 @@ def off(*, disabled: bool = False, help: str | None = None) -> dict[str, Any]:  
     return {"disabled": True, "help": WHY_OFF} if is_on() else {"disabled": disabled, "help": help}
 
 
-def short_id(text: str, letters: int = 8) -> str:
+def short_id(text: str, letters: int = _VERSION_LETTERS) -> str:
     """Return the beginning of an id, or a word instead."""
     if not text:
         return ""
     return HIDDEN if is_on() else text[:letters]
+
+
+def version(version_id: str, number: int) -> str:
+    """Return what a version of a pipeline or model is called on every page: how its id begins.
+
+    Parameters
+    ----------
+    number
+        Its place among all of them, the oldest is 1: what it is called on stage.
+    """
+    return str(number) if is_on() else version_id[:_VERSION_LETTERS]
 
 
 def host(text: str) -> str:

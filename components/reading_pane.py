@@ -51,7 +51,14 @@ _PANE = st.components.v2.component(
 )
 
 
-def reading_pane(rows: Sequence[RunRow], *, chosen: int, engine_label: str, key: str) -> int:
+def reading_pane(
+    rows: Sequence[RunRow],
+    *,
+    chosen: int,
+    engine_label: str,
+    key: str,
+    opinions: Mapping[int, str] | None = None,
+) -> int:
     """Draw the pane and return the index of the row that is shown.
 
     Parameters
@@ -65,6 +72,8 @@ def reading_pane(rows: Sequence[RunRow], *, chosen: int, engine_label: str, key:
         Who made the summaries, as one plain sentence; drawn under each summary.
     key
         Key of the component, unique on the page.
+    opinions
+        What somebody thinks of a row, in a word or two, by `RunRow.index`: told in the list.
 
     Returns
     -------
@@ -80,7 +89,7 @@ def reading_pane(rows: Sequence[RunRow], *, chosen: int, engine_label: str, key:
         chosen = choice
     elif chosen not in known:
         chosen = rows[0].index
-    data = pane_data(rows, chosen=chosen, engine_label=engine_label)
+    data = pane_data(rows, chosen=chosen, engine_label=engine_label, opinions=opinions or {})
     _PANE(key=key, data={**data, "answers": sequence}, height="content")
     return chosen
 
@@ -111,7 +120,11 @@ def _choice(state: object) -> tuple[int, int]:
 
 
 def pane_data(
-    rows: Sequence[RunRow], *, chosen: int, engine_label: str
+    rows: Sequence[RunRow],
+    *,
+    chosen: int,
+    engine_label: str,
+    opinions: Mapping[int, str],
 ) -> dict[str, Any]:  # Any: a JSON object
     """Return what the browser gets: the page of rows around the chosen one.
 
@@ -131,7 +144,7 @@ def pane_data(
         near = rows[max(start, at - _NEIGHBOURS) : min(end, at + _NEIGHBOURS + 1)]
     total = f"{len(rows):,}"
     return {
-        "rows": [_row_data(row, of=total) for row in page],
+        "rows": [_row_data(row, of=total, opinion=opinions.get(row.index, "")) for row in page],
         "texts": {str(row.index): _texts(row) for row in near},
         "before": rows[start - 1].index if start else None,
         "after": rows[end].index if end < len(rows) else None,
@@ -212,20 +225,22 @@ def _doubts(summary: str, found: Evidence) -> str:
     return f"Check this: {told} {'is' if len(words) == 1 else 'are'} not in the input."
 
 
-def _row_data(row: RunRow, *, of: str) -> dict[str, Any]:  # Any: a JSON object
+def _row_data(row: RunRow, *, of: str, opinion: str) -> dict[str, Any]:  # Any: a JSON object
     """Return one row without its texts."""
     input_words = word_count(row.input_text)
     words = count(input_words, "word")
     parts = split_ms(row.timing)
     total = milliseconds(sum(parts.values())) if parts else ""
     flag = _flag(row)
+    facts = [words, total if row.state is RowState.DONE else "", opinion]
+    marks = [flag["word"] if flag else "", opinion]
     return {
         "index": row.index,
         "number": f"{row.index + 1:,}",
         "head": first_words(row.input_text),
-        "facts": f"{words} · {total}" if total and row.state is RowState.DONE else words,
+        "facts": " · ".join(filter(None, facts)),
         "flag": flag,
-        "picked_as": f"Row {row.index + 1:,} of {of}" + (f", {flag['word']}" if flag else ""),
+        "picked_as": ", ".join([f"Row {row.index + 1:,} of {of}", *filter(None, marks)]),
         "is_done": row.state is RowState.DONE,
         "input_facts": words,
         "summary_facts": _summary_facts(row, input_words),

@@ -24,7 +24,8 @@ class RunBarAct(StrEnum):
 
 _QUIET: Final = (RunBarAct.DELETE, RunBarAct.TICK_ALL, RunBarAct.CLEAR)
 _NOT_ON_STAGE: Final = (RunBarAct.EXPORT, RunBarAct.DELETE)
-_NEEDED: Final = {RunBarAct.COMPARE: 2, RunBarAct.RENAME: 1, RunBarAct.EXPORT: 1}
+#: How many runs an act needs; those not here take any number.
+NEEDED: Final = {RunBarAct.COMPARE: 2, RunBarAct.RENAME: 1, RunBarAct.EXPORT: 1}
 _NEEDS_WORDS: Final = {
     RunBarAct.COMPARE: "Tick exactly two runs",
     RunBarAct.RENAME: "Tick one run only",
@@ -83,5 +84,5 @@ def _state(act: RunBarAct, number: int) -> dict[str, Any]:
 
 def _need(act: RunBarAct, number: int) -> dict[str, Any]:
     """Return the arguments of a button that needs a certain number of ticked runs."""
-    is_off = act in _NEEDED and number != _NEEDED[act]
+    is_off = act in NEEDED and number != NEEDED[act]
     return {"disabled": is_off, "help": _NEEDS_WORDS[act] if is_off else None}

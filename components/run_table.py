@@ -88,7 +88,7 @@ def _frame(
         "Rows": [rows_words(run) for run in runs],
         "Flags": [f"▲ {one.to_check:,} to check" if one.to_check else "" for one in known],
         "Median": [milliseconds(one.median_ms) for one in known],
-        "By": [_by(run, me) for run in runs],
+        "By": [run_by(run, me=me) for run in runs],
         "Workspace": [short(run.workspace_name, _LONGEST) for run in runs],
     }
     if found_in is not None:
@@ -132,7 +132,8 @@ def _pipeline(run: Run) -> str:
     return f"{short(run.pipeline_name, _LONGEST)} {version}".strip()
 
 
-def _by(run: Run, me: str) -> str:
+def run_by(run: Run, *, me: str) -> str:
+    """Return who started a run; `me` is the reader's own id. Plain text."""
     return (
         "you"
         if run.owner_id == me

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 
 
 class BarAct(StrEnum):
@@ -60,6 +61,14 @@ def selection_bar(
         _button(BarAct.DELETE, "Delete…", on_act, is_quiet=True)
 
 
+def _state(act: BarAct, *, is_off: bool) -> dict[str, Any]:
+    """Return whether a button is off, and its help, as arguments."""
+    told: dict[str, Any] = {"disabled": is_off}
+    if act in (BarAct.UNLINK, BarAct.EXPORT, BarAct.DELETE):
+        told = presenting.off(disabled=is_off)
+    return told if act is BarAct.CLEAR else outage.off(**told)
+
+
 def _button(
     act: BarAct,
     label: str,
@@ -71,11 +80,7 @@ def _button(
     st.button(
         label,
         type="tertiary" if is_quiet else "secondary",
-        **(
-            presenting.off(disabled=is_off)
-            if act in (BarAct.UNLINK, BarAct.EXPORT, BarAct.DELETE)
-            else {"disabled": is_off}
-        ),
+        **_state(act, is_off=is_off),
         key=f"connections_bar_{act}",
         on_click=on_act,
         args=(act,),

@@ -91,6 +91,22 @@ def table_card(  # noqa: PLR0913 - what is drawn, by keyword
     return text_column, fit
 
 
+def chosen_text_column(passport: Passport, key: str) -> str | None:
+    """Return the column chosen now as the text to summarize; None where none fits. For callbacks.
+
+    Parameters
+    ----------
+    key
+        As it was given to `table_card`.
+    """
+    usual = fit_of(passport.columns)
+    place = st.session_state.get(key)
+    column = TEXT_COLUMN
+    if isinstance(place, int) and 0 <= place < len(usual.candidates):
+        column = usual.candidates[place]
+    return column if fit_of(passport.columns, column).fits else None
+
+
 def _head(passport: Passport, fit: Fit | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="stretch"):
         st.markdown("**Table**", width="content")

@@ -88,58 +88,62 @@ def in_flight_words(facts: UndeployFacts) -> str:
     return "A request from here is in flight. It will fail." if facts.is_in_flight else ""
 
 
-def undeploy_dialog(
-    facts: UndeployFacts,
+def undeploy_dialog(  # noqa: PLR0913 - what it tells, by keyword
+    asked: Sequence[UndeployFacts],
     *,
     mine: str,
     now: datetime,
     zone: tzinfo,
     on_undeploy: Callable[[], None],
     on_keep: Callable[[], None],
+    is_named: bool = False,
 ) -> None:
-    """Draw what it frees and who uses it, and ask."""
-    if outage.is_on():
-        st.markdown(f":orange[:material/warning: {outage.WHY_OFF} What it frees is not known.]")
-        _ways("Undeploy", on_undeploy, on_keep)
-        return
-    st.markdown(f"{frees(facts.settings)} {use_words(facts, mine=mine, now=now, zone=zone)}")
-    if warning := in_flight_words(facts):
-        st.markdown(f":orange[:material/warning: {warning}]")
-    st.markdown(":small[:gray[You can deploy it again at any time.]]")
-    _ways("Undeploy", on_undeploy, on_keep)
+    """Draw what each frees and who uses it, and ask.
 
-
-def undeploy_many_dialog(
-    started: Sequence[UndeployFacts],
-    *,
-    mine: str,
-    now: datetime,
-    zone: tzinfo,
-    on_undeploy: Callable[[], None],
-    on_keep: Callable[[], None],
-) -> None:
-    """Draw the list of what is undeployed, with what each frees and who uses it, and ask."""
-    if not started:
+    Parameters
+    ----------
+    mine
+        The reader's own id.
+    is_named
+        Whether the question names what it is about: then it is one, and has no card of its own.
+    """
+    if not asked:
         st.markdown("Nothing that you started is running any more.")
         st.button("Close", key="undeploy_keep", on_click=on_keep)
         return
     if outage.is_on():
-        st.markdown(f":orange[:material/warning: {outage.WHY_OFF}]")
-    known = [one.settings for one in started if one.settings is not None]
-    if len(started) > 1 and len(known) == len(started):
+        unknown = " What it frees is not known." if is_named else ""
+        st.markdown(f":orange[:material/warning: {outage.WHY_OFF}{unknown}]")
+    if is_named and not outage.is_on():
+        _facts(asked[0], use_words(asked[0], mine=mine, now=now, zone=zone))
+        st.markdown(":small[:gray[You can deploy it again at any time.]]")
+    elif not is_named:
+        _total(asked)
+        for number, facts in enumerate(asked):
+            with st.container(border=True, key=f"undeploy_one_{number}", gap="xsmall"):
+                state = f" :gray[{facts.state.value.lower()}]" if facts.state is not None else ""
+                st.markdown(f"**{md(facts.name)}**{state}")
+                _facts(facts, use_words(facts, mine=mine, now=now, zone=zone), is_small=True)
+    many = len(asked) > 1
+    _ways(f"Undeploy {len(asked)} pipelines" if many else "Undeploy", on_undeploy, on_keep)
+
+
+def _facts(facts: UndeployFacts, used: str, *, is_small: bool = False) -> None:
+    """Draw what one frees, who uses it and what is cut off."""
+    told = f"{frees(facts.settings)} {used}"
+    st.markdown(f":small[{told}]" if is_small else told)
+    if warning := in_flight_words(facts):
+        told = f":orange[:material/warning: {warning}]"
+        st.markdown(f":small[{told}]" if is_small else told)
+
+
+def _total(asked: Sequence[UndeployFacts]) -> None:
+    """Draw what several free together, where all of it is known."""
+    known = [one.settings for one in asked if one.settings is not None]
+    if len(asked) > 1 and len(known) == len(asked):
         cpus = sum(one.total_cpus for one in known)
         total = memory(sum(one.total_memory_bytes for one in known))
         st.markdown(f"Frees {cpus:g} CPU and {total} in all.")
-    for number, facts in enumerate(started):
-        with st.container(border=True, key=f"undeploy_one_{number}", gap="xsmall"):
-            state = f" :gray[{facts.state.value.lower()}]" if facts.state is not None else ""
-            st.markdown(f"**{md(facts.name)}**{state}")
-            told = use_words(facts, mine=mine, now=now, zone=zone)
-            st.markdown(f":small[{frees(facts.settings)} {told}]")
-            if warning := in_flight_words(facts):
-                st.markdown(f":small[:orange[:material/warning: {warning}]]")
-    many = len(started) > 1
-    _ways(f"Undeploy {len(started)} pipelines" if many else "Undeploy", on_undeploy, on_keep)
 
 
 def _ways(label: str, on_undeploy: Callable[[], None], on_keep: Callable[[], None]) -> None:

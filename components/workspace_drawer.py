@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.badges import Look, badge, health_badge
 from components.messages import field_error
 from components.text import count, md, short, told_when
@@ -114,9 +114,13 @@ def _members(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> None:
             "Add a member…",
             type="tertiary",
             icon=":material/person_add:",
-            **presenting.off(
-                disabled=not facts.may_add,
-                help=None if facts.may_add else "Only an owner of the workspace can add people.",
+            **outage.off(
+                **presenting.off(
+                    disabled=not facts.may_add,
+                    help=None
+                    if facts.may_add
+                    else "Only an owner of the workspace can add people.",
+                )
             ),
             key="room_add_member",
             on_click=on_act,
@@ -156,6 +160,7 @@ def _connections(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> No
             key="room_link",
             on_click=on_act,
             args=(RoomAct.LINK, ""),
+            **outage.off(),
         )
     if not _is_known(known, "what is linked to it"):
         return
@@ -180,6 +185,7 @@ def _connections(facts: RoomFacts, on_act: Callable[[RoomAct, str], None]) -> No
             key="room_fetch",
             on_click=on_act,
             args=(RoomAct.FETCH, ""),
+            **outage.off(),
         )
 
 

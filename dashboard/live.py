@@ -24,6 +24,8 @@ T = TypeVar("T")
 _BUSY_S = 0.3
 _MOVING_S = 0.5
 _RESTING_S = 5.0
+#: While a message stands there: it goes on time.
+_TELLING_S = 1.0
 _RETRY_S = 3.0
 
 
@@ -175,7 +177,8 @@ def follow() -> None:
     old = current.reads.generation != drawn_at
     busy = bool(old or keys or jobs or current.jobs.has_news(who, session.jobs_started()))
     moving = any(state is None or state.is_moving for _, state in states)
-    every_s = _BUSY_S if busy else _MOVING_S if moving else _RESTING_S
+    resting_s = _TELLING_S if session.messages() else _RESTING_S
+    every_s = _BUSY_S if busy else _MOVING_S if moving else resting_s
 
     in_page_run = True
 

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import logging
+import secrets
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ from dashboard.connectors.outbound import AllowList, Limits, Outbound
 from dashboard.domain.identity import Identity
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.story import StoryFacts
+from dashboard.domain.workspace import Workspace
 from dashboard.errors import AccessDenied, AuthenticationFailed, DashboardError, PlatformUnreachable
 from dashboard.gateway.base import Account, PlatformGateway
 from dashboard.gateway.wallaroo_sdk import WallarooGateway, warm_up
@@ -38,7 +40,7 @@ from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.connections import Connections
 from dashboard.services.deploy_log import DeployLog
 from dashboard.services.deployments import Deployments
-from dashboard.services.failures import unexpected
+from dashboard.services.failures import Steady, unexpected
 from dashboard.services.fetching import Fetching
 from dashboard.services.guard_look import GuardLook
 from dashboard.services.guard_state import Pace
@@ -48,7 +50,7 @@ from dashboard.services.leaving import Left, leaving
 from dashboard.services.models import Models
 from dashboard.services.pipeline_use import PipelineUse, noted
 from dashboard.services.portable import Portable
-from dashboard.services.preflight import Preflight
+from dashboard.services.preflight import preflight_of
 from dashboard.services.reads import Reads
 from dashboard.services.replacing import Replacing
 from dashboard.services.run_actions import RunActions
@@ -64,6 +66,7 @@ from dashboard.settings import Settings
 from dashboard.store.database import Store, default_url, open_store, open_vault
 from dashboard.store.guard_records import GuardRecords
 from dashboard.store.marks import Marks
+from dashboard.store.use_records import UseRecords
 
 #: Importing the SDK takes seconds of the interpreter. With the usual 5 ms between switches of
 #: threads, a first page that is served meanwhile comes 2 s later; with this, 0.2 s.
@@ -125,7 +128,10 @@ class Runtime:
         # Of its own: a stop must not wait behind what people ask for.
         self._guarding = ThreadPoolExecutor(_GUARD_WORKERS, thread_name_prefix="guard")
         self._clock = Clock()
-        self._use = PipelineUse(self._clock.now)
+        self._store = _open_store(settings)
+        self._use = PipelineUse(
+            self._clock.now, UseRecords(self._store, owner=secrets.token_hex(16))
+        )
         self._gateway = WallarooGateway(
             base_url=settings.url,
             describe=registry.describe,
@@ -136,8 +142,7 @@ class Runtime:
         self.jobs = Jobs(self._acting, on_unexpected=unexpected)
         self.catalog = Catalog(self.gateway)
         self.marks = Marks(settings.platform_dir / "marks.json")
-        self._store = _open_store(settings)
-        self.activity = ActivityLog(self._store, self.reads)
+        self.activity = ActivityLog(self._store, self.reads, rooms_of=self._rooms_of)
         self._deploys = DeployLog(self._store, self.reads)
         self.watch = DeploymentWatch(
             self._reading,
@@ -181,8 +186,13 @@ class Runtime:
             activity=self.activity,
             guard=self.guard,
         )
-        self.models = Models(self.gateway, self.reads, send=self.deployments.upload_summarizer)
-        self.undeploying = Undeploying(self.gateway, undeploy=self.deployments.undeploy)
+        self.models = Models(self.gateway, self.reads, send=self.deployments.upload_model)
+        self.undeploying = Undeploying(
+            self.gateway,
+            undeploy=lambda who, one: self.deployments.undeploy(
+                who, one.pipeline, only=one.version
+            ),
+        )
         self.tables = TableStore(self._store, may_see=self._may_see)
         self.runs = RunService(
             self._store,
@@ -219,8 +229,9 @@ class Runtime:
             checks=self.checks,
             activity=self.activity,
         )
-        self.preflight = Preflight(
+        self.preflight = preflight_of(
             self.gateway,
+            store=self._store,
             tests=self.tests,
             checks=self.checks,
             activity=self.activity,
@@ -422,12 +433,14 @@ class Runtime:
 
     def _tick(self) -> None:
         sweep_at = time.monotonic()
+        # One that fails must not end the others, nor fill the log.
+        watch, guard = Steady(self.watch.tick), Steady(self.guard.tick)
         while not self._stopping.wait(_TICK_S):
             if self._signed_in.is_set():
-                self.watch.tick()
+                watch()
             # Also where nobody could sign in: then it says so.
             if self._signed_in.is_set() or self._boot_error is not None:
-                self.guard.tick()
+                guard()
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + _SWEEP_S
                 with contextlib.suppress(RuntimeError):  # the pool was shut down meanwhile
@@ -479,6 +492,16 @@ class Runtime:
             # Asked here, not awaited from the pool: this may itself be one of the pool's threads.
             rooms = self.gateway().list_workspaces(who)
         return any(room.workspace_id == workspace_id for room in rooms)
+
+    def _rooms_of(self, who: Identity) -> tuple[Workspace, ...]:
+        """Return the workspaces a person is in; while nobody answers, those that were known."""
+        try:
+            return self.gateway().list_workspaces(who)
+        except PlatformUnreachable:
+            known = self.reads.get(self.catalog.workspaces(who)).value
+            if known is None:
+                raise
+            return known
 
     def _outbound(self) -> Outbound:
         # The sandbox serves sample tables; its own address is the one exception on loopback.

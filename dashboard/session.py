@@ -40,6 +40,7 @@ _ERROR_SHOWN = "_error_shown"
 _RUN = "_run"
 _TICKED = "_ticked"
 _TICKED_RUNS = "_ticked_runs"
+_TICKED_ENTRIES = "_ticked_entries"
 _ROW = "_row"
 _OPINION = "_opinion"
 _OPINION_OPEN = "_opinion_open"
@@ -450,6 +451,16 @@ def ticked_runs() -> list[str]:
 def set_ticked_runs(run_ids: Sequence[str]) -> None:
     """Remember which runs are ticked, on whatever page of the list they are."""
     st.session_state[_TICKED_RUNS] = list(run_ids)
+
+
+def ticked_entries() -> list[str]:
+    """Ids of the entries of the activity log that are read in full."""
+    return list(st.session_state.get(_TICKED_ENTRIES, []))
+
+
+def set_ticked_entries(entry_ids: Sequence[str]) -> None:
+    """Remember which entries of the activity log are read in full."""
+    st.session_state[_TICKED_ENTRIES] = list(entry_ids)
 
 
 def note_row(run_id: str, row_index: int) -> None:

@@ -39,7 +39,7 @@ def draw_exports(log: ActivityLog, wanted: ActivityFilter) -> None:
     st.download_button(
         "CSV",
         # The mark at the beginning tells spreadsheets that it is UTF-8.
-        lambda: log.csv_text(wanted).encode("utf-8-sig"),
+        lambda: log.csv_text(who, wanted).encode("utf-8-sig"),
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
@@ -49,7 +49,7 @@ def draw_exports(log: ActivityLog, wanted: ActivityFilter) -> None:
     )
     st.download_button(
         "JSON",
-        lambda: log.json_text(wanted).encode(),
+        lambda: log.json_text(who, wanted).encode(),
         f"{name}.json",
         "application/json",
         icon=":material/download:",
@@ -94,6 +94,8 @@ else:
                 zone=session.zone(),
                 first=offset + 1,
                 total=known.value.total,
+                ticked=session.ticked_entries(),
+                on_tick=session.set_ticked_entries,
             )
     with actions:
         draw_exports(current.activity, wanted)

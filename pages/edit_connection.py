@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.connection_actions import Actions, form_actions
 from components.frame import page_header
 from components.messages import field_error
@@ -62,7 +62,7 @@ def edit(outline: Outline) -> None:
                 save="Test and replace" if can_test else "Replace",
                 saving="Replacing…",
                 is_busy=state.is_busy,
-                why_off=subject.why_off,
+                why_off=subject.why_off or outage.why_off(),
                 why_no_test=why_no_test(editing.FORM, edited.connector),
                 untested="Replace without testing" if may_skip else "",
                 on_save=lambda: view.replace(edited, form, drawn=pending),

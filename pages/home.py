@@ -16,7 +16,7 @@ with page_header("Home", home_cards.place_line(is_sandbox=is_sandbox, zone=sessi
     st.button(
         "Preflight…",
         icon=":material/flight_takeoff:",
-        help="Walks every step from the connection to an answer, before a demo.",
+        **outage.off(help="Walks every step from the connection to an answer, before a demo."),
         key="home_preflight",
         on_click=session.go_to,
         args=("preflight",),
@@ -96,4 +96,4 @@ else:
     )
 if runs:
     st.subheader("Recent runs", anchor=False)
-    home_cards.recent_runs(runs, zone=session.zone())
+    home_cards.recent_runs(runs, me=who.user_id, zone=session.zone())

@@ -21,6 +21,7 @@ with heading, page_header("Models", strings.MODEL):
         icon=":material/upload:",
         key="models_upload",
         on_click=models.begin_upload,
+        **outage.off(),
     )
 
 uploading.progress()

@@ -2,7 +2,7 @@ from urllib.parse import urljoin
 
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.connection_actions import Actions, after_saving, copied_note, form_actions
 from components.connection_form import custom_fields, name_field, type_choice, type_fields
 from components.frame import page_header
@@ -27,8 +27,7 @@ state = live.form_state(view.FORM)
 if state.done is not None:
     st.switch_page(page_file("connections"), query_params={"connection": state.done.result})
 
-known = live.read(current.catalog.connections(who))
-listed = known.value or ()
+listed = live.read(current.catalog.connections(who)).value or ()
 rooms = live.read(current.catalog.workspaces(who))
 pipelines = live.read(current.catalog.pipelines(who))
 names = labels(rooms.value or ())
@@ -97,6 +96,7 @@ def draw() -> None:
                 on_test=view.start_test,
                 on_save_untested=lambda: save(tested=False),
                 on_cancel=view.cancel,
+                why_off=outage.why_off(),
             )
         )
     with right:

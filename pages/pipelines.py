@@ -1,6 +1,6 @@
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.empty_state import Way, empty_state
 from components.frame import page_header
 from dashboard import live, runtime, session, strings
@@ -21,7 +21,13 @@ def begin() -> None:
 
 
 with heading, page_header("Pipelines", strings.PIPELINE):
-    st.button("New pipeline…", icon=":material/add:", key="pipelines_new", on_click=begin)
+    st.button(
+        "New pipeline…",
+        icon=":material/add:",
+        key="pipelines_new",
+        on_click=begin,
+        **outage.off(),
+    )
 
 if known.value is None and known.error is not None:
     ways_back.show(known.error, what="your pipelines", key="pipelines")

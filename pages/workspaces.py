@@ -24,6 +24,7 @@ with page_header("Workspaces", strings.WORKSPACE):
         icon=":material/add:",
         key="workspaces_new",
         on_click=begin,
+        **outage.off(),
     )
 known = live.read(current.catalog.workspaces(who))
 connections = live.read(current.catalog.connections(who))

@@ -69,6 +69,9 @@ class Activity:
         Names of the fields touched, such as `token` or `headers.X-Api-Key`.
     note
         One plain sentence without secrets, such as why it failed; may be empty.
+    workspace_id
+        The platform's number of the workspace: names may be doubled. None for no workspace, or an
+        entry of old that does not tell.
     """
 
     at: datetime
@@ -83,6 +86,7 @@ class Activity:
     fields: tuple[str, ...] = ()
     note: str = ""
     activity_id: int = 0
+    workspace_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,25 @@ class ActivityFilter:
     words: str = ""
     connection_name: str = ""
 
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks at the log. Connections are everybody's, all else is its workspace's.
+
+    Parameters
+    ----------
+    who_id
+        The platform's id of the account.
+    workspace_ids
+        The workspaces this person is in.
+    """
+
+    who_id: str
+    workspace_ids: frozenset[int]
+
+
+#: What is done with a connection for one workspace: that is its members' business.
+OF_A_WORKSPACE: Final = (Act.FETCHED,)
 
 #: What was tried, where it did not come about.
 _TRIED: Final = {

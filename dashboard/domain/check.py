@@ -80,6 +80,9 @@ class Check:
         When a check of this kind passed last, this one included; None if never.
     failing_since
         When the first of the failures without a pass in between was; None while it passes.
+    asked_at
+        When the source last asked for a sign-in that it did not get; None if never. Without it
+        nobody knows that it looks at a token at all.
     """
 
     connection_id: str
@@ -96,6 +99,7 @@ class Check:
     rows: int = 0
     last_passed_at: datetime | None = None
     failing_since: datetime | None = None
+    asked_at: datetime | None = None
 
 
 class HealthState(StrEnum):
@@ -117,11 +121,14 @@ class Health:
         The newest check of any kind; None when there never was one.
     last_passed_at
         When any check passed last.
+    asks_for_sign_in
+        Whether the source is known to look at a sign-in.
     """
 
     state: HealthState = HealthState.UNTESTED
     last: Check | None = None
     last_passed_at: datetime | None = None
+    asks_for_sign_in: bool = False
 
 
 def health_of(checks: Iterable[Check], now: datetime) -> Health:
@@ -138,4 +145,5 @@ def health_of(checks: Iterable[Check], now: datetime) -> Health:
         state = HealthState.STALE
     else:
         state = HealthState.HEALTHY
-    return Health(state, last, last_passed_at)
+    asks = any(check.asked_at is not None for check in known)
+    return Health(state, last, last_passed_at, asks)

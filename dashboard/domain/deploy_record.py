@@ -9,6 +9,14 @@ from dashboard.domain.deployment_settings import DeploymentSettings
 
 
 @dataclass(frozen=True, slots=True)
+class Deployer:
+    """Who deployed something from here. `who` is the address; empty for the local person."""
+
+    who_id: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeployRecord:
     """One deploy. Times are in UTC.
 

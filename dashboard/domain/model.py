@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import IO
 
 from dashboard.domain.pipeline import Pipeline, PipelineVersion
 from dashboard.domain.table import ColumnFacts
@@ -15,6 +16,8 @@ EMBEDDED_IMAGE_PREFIX = "sandbox/embedded-extractive"
 
 #: The platform's word for the kind of model that this dashboard is made for.
 SUMMARIZER_FRAMEWORK = "hugging-face-summarization"
+#: Its word for a model that it runs as it is.
+ONNX_FRAMEWORK = "onnx"
 
 
 class ModelStage(StrEnum):
@@ -107,6 +110,33 @@ class ModelDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class NewModel:
+    """A model to upload.
+
+    Parameters
+    ----------
+    file_name
+        Its ending tells the kind: `.onnx`, or a zip of a Hugging Face summarization model.
+    content
+        Can be sought; it is read from its beginning.
+    columns
+        Of an ONNX model: what its inputs are called in a table, in their order; empty for the
+        names in the file.
+    """
+
+    workspace_id: int
+    name: str
+    file_name: str
+    content: IO[bytes]
+    columns: tuple[str, ...] = ()
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the platform runs it as it is."""
+        return is_onnx_file(self.file_name)
+
+
+@dataclass(frozen=True, slots=True)
 class UploadProgress:
     """How far an upload is.
 
@@ -126,6 +156,11 @@ class UploadProgress:
     def is_sent(self) -> bool:
         """Whether the platform has all of the file, or told a status, which says so too."""
         return bool(self.status) or self.sent_bytes >= self.total_bytes
+
+
+def is_onnx_file(file_name: str) -> bool:
+    """Whether a file holds an ONNX model, by its name."""
+    return file_name.lower().endswith(".onnx")
 
 
 def users_of(version: ModelVersion, pipelines: Iterable[Pipeline]) -> tuple[Pipeline, ...]:

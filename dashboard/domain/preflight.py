@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -38,6 +39,15 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What is walked: a connection of a workspace, and a pipeline of it."""
+
+    workspace_id: int
+    connection_id: str
+    pipeline_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One step.
 
@@ -67,6 +77,10 @@ class PreflightView:
         Seconds since it ended; 0 while it runs.
     can_go_on
         Whether what was read is still there, so that only the rest has to be done.
+    is_from_before
+        Whether it was walked before the dashboard was started anew.
+    is_stale
+        Whether the pipeline has got another version since.
     """
 
     steps: tuple[StepResult, ...]
@@ -74,6 +88,8 @@ class PreflightView:
     was_cancelled: bool = False
     age_s: float = 0.0
     can_go_on: bool = False
+    is_from_before: bool = False
+    is_stale: bool = False
 
     @property
     def is_green(self) -> bool:
@@ -84,6 +100,23 @@ class PreflightView:
     def failed(self) -> StepResult | None:
         """The step that failed; None without one."""
         return next((one for one in self.steps if one.mark is Mark.FAILED), None)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPreflight:
+    """A preflight that has ended, as it is kept: without a word of what was in the table.
+
+    Parameters
+    ----------
+    ended_at
+        UTC.
+    version_id
+        The platform's number of the pipeline version that was walked; 0 where it was not reached.
+    """
+
+    ended_at: datetime
+    version_id: int
+    steps: tuple[StepResult, ...]
 
 
 def all_steps(mark: Mark = Mark.TO_COME) -> tuple[StepResult, ...]:

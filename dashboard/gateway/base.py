@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from dashboard.domain.connection import Connection, Description
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import Answer, LogPage
-from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, NewModel, UploadProgress
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline, PipelineVersion
 from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
@@ -206,21 +206,16 @@ class PlatformGateway(Protocol):
     def upload_model(
         self,
         who: Identity,
+        model: NewModel,
         *,
-        workspace_id: int,
-        name: str,
-        file_name: str,
-        content: IO[bytes],
         on_progress: Callable[[UploadProgress], None] = ...,
     ) -> ModelVersion:
-        """Upload a Hugging Face summarization zip and wait for the conversion's real outcome.
+        """Upload a model and wait for the real outcome of what the platform does with it.
 
         Takes as long as that takes, up to 30 min. Raises InvalidInput (field `file` or `name`).
 
         Parameters
         ----------
-        content
-            Can be sought; it is read from its beginning.
         on_progress
             Called on this thread as the file goes out, then with each status that was read.
         """

@@ -1,4 +1,4 @@
-"""Models through the SDK: reading them in one request, and uploading a summarizer."""
+"""Models through the SDK: reading them in one request, and uploading one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
-from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, NewModel, UploadProgress
 from dashboard.errors import InvalidInput, NotFound, TimedOut
 from dashboard.gateway import translate
 from dashboard.gateway.clients import SdkObject, Session
@@ -89,17 +89,25 @@ def upload_log(session: Session, version: ModelVersion, limit: int) -> tuple[str
     return tuple(str(line) for line in lines[-limit:]) if isinstance(lines, list) else ()
 
 
-def upload_summarizer(session: Session, workspace_id: int, name: str, file: OutgoingFile) -> int:
-    """Upload a Hugging Face summarization zip and return its version's id, not yet converted."""
-    session.client.set_current_workspace(session.workspace(workspace_id))
-    made = session.client.upload_model(
-        name,
-        file,
-        framework=session.sdk.Framework.HUGGING_FACE_SUMMARIZATION,
-        input_schema=_input_schema(session.sdk.arrow),
-        output_schema=session.sdk.arrow.schema([("summary_text", session.sdk.arrow.string())]),
-        convert_wait=False,
-    )
+def upload(session: Session, model: NewModel, file: OutgoingFile) -> int:
+    """Upload a model by the kind of its file; return its version's id, not yet taken in."""
+    session.client.set_current_workspace(session.workspace(model.workspace_id))
+    sdk = session.sdk
+    if model.is_onnx:
+        made = session.client.upload_model(
+            model.name, file, framework=sdk.Framework.ONNX, convert_wait=False
+        )
+        if model.columns:
+            made.configure(tensor_fields=list(model.columns))
+    else:
+        made = session.client.upload_model(
+            model.name,
+            file,
+            framework=sdk.Framework.HUGGING_FACE_SUMMARIZATION,
+            input_schema=_input_schema(sdk.arrow),
+            output_schema=sdk.arrow.schema([("summary_text", sdk.arrow.string())]),
+            convert_wait=False,
+        )
     return int(made.id())
 
 

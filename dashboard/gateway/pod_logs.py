@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.domain.pipeline import Pipeline
+from dashboard.errors import Conflict
 from dashboard.gateway.clients import Session
 from dashboard.masking import REDACTOR
 
@@ -18,7 +19,14 @@ def newest_lines(
 
     Over the SDK client's own HTTP client: `Pipeline.get_sidekick_pod_logs` reads the pipeline and
     its workspace first and opens a connection for each call.
+
+    Raises
+    ------
+    Conflict
+        Two workspaces have this one's name. The call knows names alone, so nobody could say whose
+        lines come back.
     """
+    _require_one_of_its_name(session, pipeline)
     wanted = {
         "pipeline_name": pipeline.name,
         "workspace_name": pipeline.workspace_name,
@@ -35,3 +43,14 @@ def newest_lines(
         return ()
     # A model may write what it was given, such as a token of its environment.
     return tuple(REDACTOR.redact("\n".join(map(str, lines[:limit]))).split("\n"))[:limit]
+
+
+def _require_one_of_its_name(session: Session, pipeline: Pipeline) -> None:
+    rooms = session.sdk.list_workspaces(session.client)
+    named = {int(room["id"]) for room in rooms if room["name"] == pipeline.workspace_name}
+    if named - {pipeline.workspace_id}:
+        raise Conflict(
+            f"The log is not shown: there are several workspaces called {pipeline.workspace_name}, "
+            "and the platform is asked for a log by that name alone.",
+            hint="Have one of them renamed, or look into the log on the platform.",
+        )

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -23,7 +23,7 @@ from dashboard.domain.connection import Connection
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.inference import LogPage
-from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
+from dashboard.domain.model import Model, ModelDetails, ModelVersion, NewModel, UploadProgress
 from dashboard.domain.pipeline import Deployment, DeploymentStatus, Pipeline
 from dashboard.domain.table import ColumnFacts
 from dashboard.domain.workspace import Member, MemberRole, Workspace
@@ -410,19 +410,16 @@ class WallarooGateway:
     def upload_model(
         self,
         who: Identity,
+        model: NewModel,
         *,
-        workspace_id: int,
-        name: str,
-        file_name: str,
-        content: IO[bytes],
         on_progress: Callable[[UploadProgress], None] = lambda _progress: None,
     ) -> ModelVersion:
         """See `PlatformGateway`."""
-        file = model_calls.OutgoingFile(file_name, content, on_progress)
+        file = model_calls.OutgoingFile(model.file_name, model.content, on_progress)
         version_id = self._write(
             who,
             Doing("upload the model", field="name"),
-            lambda session: model_calls.upload_summarizer(session, workspace_id, name, file),
+            lambda session: model_calls.upload(session, model, file),
             limit_s=_UPLOAD_LIMIT_S,
         )
 

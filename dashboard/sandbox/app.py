@@ -13,21 +13,30 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from dashboard.sandbox.automation.service import Automation
 from dashboard.sandbox.context import Sandbox
 from dashboard.sandbox.deployments import resume
 from dashboard.sandbox.errors import EXCEPTION_HANDLERS
 from dashboard.sandbox.gate import Gate
 from dashboard.sandbox.routes import (
+    absent,
     auth,
     connections,
     control,
     graphql,
     inference,
     logs,
+    metrics,
     models,
+    orchestrations,
+    people,
+    pipeline_lookups,
     pipelines,
     pods,
     rehearsals,
+    signin,
+    task_runs,
+    tasks,
     uploads,
     workspaces,
 )
@@ -35,20 +44,23 @@ from dashboard.sandbox.routes.entry import Entry
 
 #: What the sandbox answers, by area: the order of the list in the README.
 AREAS: Final[Mapping[str, tuple[Entry, ...]]] = {
-    "Log-in and people": auth.ROUTES,
+    "Log-in and people": auth.ROUTES + signin.ROUTES + people.ROUTES,
     "Workspaces": workspaces.ROUTES,
     "Connections": connections.ROUTES,
     "Models": models.ROUTES + uploads.ROUTES,
-    "Pipelines and their deployments": pipelines.ROUTES + pods.ROUTES,
+    "Pipelines and their deployments": pipelines.ROUTES + pipeline_lookups.ROUTES + pods.ROUTES,
     "Inference and logs": inference.ROUTES + logs.ROUTES,
+    "Metrics": metrics.ROUTES,
+    "Orchestrations and tasks": orchestrations.ROUTES + tasks.ROUTES + task_runs.ROUTES,
     "Reading by GraphQL": graphql.ROUTES,
     "The instance": control.ROUTES,
+    "Refused": absent.ROUTES,
 }
 
 ROUTES: Final = tuple(entry for area in AREAS.values() for entry in area)
 
 #: The sandbox's own controls; no platform has them.
-CONTROLS: Final = control.CONTROLS + rehearsals.CONTROLS
+CONTROLS: Final = control.CONTROLS + rehearsals.CONTROLS + people.CONTROLS
 
 
 def create_app(sandbox: Sandbox) -> Starlette:
@@ -64,6 +76,7 @@ def create_app(sandbox: Sandbox) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.sandbox = sandbox
+    app.state.automation = Automation(sandbox)
     return app
 
 
@@ -92,7 +105,13 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await resume(sandbox)
     for version in sandbox.store.models.unfinished():
         uploads.start_conversion(sandbox, version)
+    automation: Automation = app.state.automation
+    await automation.start()
     try:
         yield
     finally:
-        await asyncio.shield(sandbox.fleet.stop())
+        await asyncio.shield(_stop(sandbox, automation))
+
+
+async def _stop(sandbox: Sandbox, automation: Automation) -> None:
+    await asyncio.gather(automation.stop(), sandbox.fleet.stop())

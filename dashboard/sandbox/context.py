@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dashboard.sandbox.config import SandboxConfig
     from dashboard.sandbox.faults import Faults
     from dashboard.sandbox.fleet import Fleet
+    from dashboard.sandbox.logins import Logins
     from dashboard.sandbox.logstore import LogStore
     from dashboard.sandbox.store import Store
 
@@ -30,6 +31,7 @@ class User:
 
     user_id: str
     email: str
+    is_admin: bool = False
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Sandbox:
     clock: Clock
     tokens: Tokens
     faults: Faults
+    logins: Logins
     #: One lock per pipeline, taken while it is deployed or undeployed.
     turns: dict[int, asyncio.Lock] = field(default_factory=dict)
     #: Work that goes on after its request was answered; kept here so that it is not collected.

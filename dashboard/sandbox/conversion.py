@@ -1,11 +1,12 @@
-"""Checks an uploaded Hugging Face archive, as the platform's conversion does.
+"""Checks an uploaded model, as the platform's loading and conversion do.
 
-Nothing in an archive is ever run or unpickled, and nothing but safetensors and the text beside
-them is unpacked to disk.
+An ONNX file is parsed and never run here. Nothing in an archive is ever run or unpickled, and
+nothing but safetensors and the text beside them is unpacked to disk.
 """
 
 from __future__ import annotations
 
+import base64
 import logging
 import stat
 import zipfile
@@ -13,16 +14,22 @@ import zlib
 from importlib.metadata import version as version_of
 from pathlib import Path, PurePosixPath
 
-from dashboard.sandbox.engine import weights
+from dashboard.sandbox import arrow_tables
+from dashboard.sandbox.engine import onnx_file, weights
 from dashboard.sandbox.seed import EMBEDDED_IMAGE
 from dashboard.sandbox.store import Row, Store
-from dashboard.sandbox.store.models import ATTEMPTING, ERROR, READY
+from dashboard.sandbox.store.models import ATTEMPTING, ATTEMPTING_NATIVE, ERROR, READY
 
 log = logging.getLogger(__name__)
 
 SUMMARIZATION = "hugging-face-summarization"
-#: What the engines of the sandbox can run.
-RUNNABLE_FRAMEWORKS = frozenset({SUMMARIZATION})
+ONNX = "onnx"
+#: What an engine of the platform runs as it is.
+NATIVE_FRAMEWORKS = frozenset({ONNX, "tensorflow"})
+#: What the sandbox runs from an archive.
+ARCHIVED_FRAMEWORKS = frozenset({SUMMARIZATION})
+#: Their files are pickles, or code, as a rule: both could do anything to this machine.
+_UNSAFE_FRAMEWORKS = frozenset({"custom", "python", "pytorch", "sklearn", "xgboost"})
 
 _MOST_FILES = 10_000
 _LARGEST_UNPACKED_BYTES = 16 * 1024**3
@@ -58,20 +65,28 @@ def inspect(path: Path) -> None:
 
 def convert(store: Store, version: Row) -> None:
     """Take an accepted version through the states of its conversion to `ready` or `error`."""
-    version_id = version["id"]
+    version_id, framework = version["id"], version["framework"]
     models = store.models
-    models.set_status(version_id, ATTEMPTING)
-    models.log(version_id, f"Conversion of {version['framework']} began.")
+    is_native = framework in NATIVE_FRAMEWORKS
+    what = "Loading" if is_native else "Conversion"
+    models.set_status(version_id, ATTEMPTING_NATIVE if is_native else ATTEMPTING)
+    models.log(version_id, f"{what} of {framework} began.")
     try:
-        artefact = _check_runnable(store, version)
-        image = _image_of(artefact)
+        artefact = _artefact(store, version)
+        image = None
+        if is_native:
+            _check_native(artefact)
+        else:
+            _check_archive(artefact)
+            _check_schemas(store, version)
+            image = _image_of(artefact)
     except BadArchive as exc:
-        models.log(version_id, f"Conversion failed: {exc}.")
-        models.set_status(version_id, ERROR, error_summary=f"Conversion failed: {exc}")
+        models.log(version_id, f"{what} failed: {exc}.")
+        models.set_status(version_id, ERROR, error_summary=f"{what} failed: {exc}")
         return
     if image == EMBEDDED_IMAGE:
         models.log(version_id, "The embedded summarizer stands in for the model's weights.")
-    models.log(version_id, "Conversion is complete.")
+    models.log(version_id, f"{what} is complete.")
     models.set_status(version_id, READY, image_path=image)
 
 
@@ -86,19 +101,48 @@ def _image_of(artefact: Path) -> str:
     return f"sandbox/transformers:{version_of('transformers')}" if with_weights else EMBEDDED_IMAGE
 
 
-def _check_runnable(store: Store, version: Row) -> Path:
-    if version["framework"] not in RUNNABLE_FRAMEWORKS:
-        raise BadArchive(f"the sandbox cannot run the framework {version['framework']}")
+def _artefact(store: Store, version: Row) -> Path:
+    framework = version["framework"]
+    if framework not in ARCHIVED_FRAMEWORKS | {ONNX}:
+        reason = "; it opens no pickle and runs no code of a model"
+        raise BadArchive(
+            f"the sandbox cannot run the framework {framework}"
+            f"{reason if framework in _UNSAFE_FRAMEWORKS else ''}"
+        )
     path = store.models.artefact(version["id"])
     if path is None:
         raise BadArchive("the uploaded file is gone")
+    return path
+
+
+def _check_native(path: Path) -> None:
+    try:
+        onnx_file.check(path)
+    except onnx_file.BadOnnxError as exc:
+        raise BadArchive(str(exc)) from exc
+    except OSError as exc:
+        raise BadArchive("the uploaded file cannot be read") from exc
+
+
+def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
                 _read_through(archive, entry)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as exc:
         raise BadArchive("the archive is damaged or packed in a way that cannot be read") from exc
-    return path
+
+
+def _check_schemas(store: Store, version: Row) -> None:
+    """Check that a model's schemas are Arrow schemas, and name the columns of its task."""
+    config = store.models.config_of(version["id"]) or {}
+    for field, column in (("input_schema", "inputs"), ("output_schema", "summary_text")):
+        try:
+            columns = arrow_tables.schema_columns(base64.b64decode(config.get(field) or ""))
+        except ValueError as exc:
+            raise BadArchive(f"the {field} is not an Arrow schema") from exc
+        if columns.get(column) not in ("string", "large_string"):
+            raise BadArchive(f"the {field} has no column {column} of the type string")
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

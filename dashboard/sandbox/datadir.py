@@ -126,9 +126,11 @@ def ensure_account(store: Store, data_dir: Path) -> str:
         _write_private(path, json.dumps({"username": username, "password": password}) + "\n")
     user = store.users.by_name(username)
     if user is None:
-        user = store.users.add(username, password_hash=hash_password(password))
+        user = store.users.add(username, password_hash=hash_password(password), is_admin=True)
     elif not password_fits(password, user["password_hash"]):
         store.users.set_password(user["id"], hash_password(password))
+    if not user["is_admin"]:
+        store.users.set_admin(user["id"], is_admin=True)
     return str(user["id"])
 
 

@@ -4,40 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from dashboard.sandbox import pipeline_steps
 from dashboard.sandbox.context import Sandbox
 from dashboard.sandbox.plans import DeploymentPlan, StepPlan
 from dashboard.sandbox.store import Row, Store
 
 log = logging.getLogger(__name__)
-
-
-def model_stubs(definition: object) -> list[dict[str, object]]:
-    """Return the models (`name, version, sha`) of a pipeline definition, in the order of its steps.
-
-    Definitions are the clients' own JSON: whatever does not have the wire's form is passed over.
-    """
-    steps = definition.get("steps") if isinstance(definition, dict) else None
-    found: list[dict[str, object]] = []
-    for step in steps if isinstance(steps, list) else []:
-        inference = step.get("ModelInference") if isinstance(step, dict) else None
-        models = inference.get("models") if isinstance(inference, dict) else None
-        listed = models if isinstance(models, list) else []
-        found += [each for each in listed if isinstance(each, dict)]
-    return found
-
-
-def unsupported_step(definition: object) -> str | None:
-    """Return the kind of the first step the engines cannot run, or None.
-
-    Every step must be one model. Shadow models, splits and checks would otherwise be passed over,
-    and the pipeline would answer something else than the platform's.
-    """
-    steps = definition.get("steps") if isinstance(definition, dict) else None
-    for step in steps if isinstance(steps, list) else []:
-        if len(model_stubs({"steps": [step]})) != 1:
-            kind = next(iter(step), "empty") if isinstance(step, dict) else "unknown"
-            return "shadow deployment" if kind == "ModelInference" else str(kind)[:100]
-    return None
 
 
 def plan_of(store: Store, deployment_id: int) -> DeploymentPlan | None:
@@ -52,6 +24,7 @@ def plan_of(store: Store, deployment_id: int) -> DeploymentPlan | None:
         return None
     configs = store.pipelines.deployed_configs(deployment_id)
     steps = [_step(store, row["model_config_id"]) for row in configs]
+    stages = pipeline_steps.read(version["definition"]).stages
     return DeploymentPlan(
         deployment_id=deployment_id,
         deploy_id=deployment["deploy_id"],
@@ -60,6 +33,7 @@ def plan_of(store: Store, deployment_id: int) -> DeploymentPlan | None:
         pipeline_version=version["version"],
         steps=tuple(steps),
         engine_config=deployment["engine_config"],
+        stages=tuple(stages),
     )
 
 
@@ -86,12 +60,16 @@ def step_plan(store: Store, model: Row, version: Row, config: Row) -> StepPlan:
         input_schema=config["input_schema"],
         output_schema=config["output_schema"],
         tensor_fields=config["tensor_fields"],
+        batch_config=config["batch_config"],
     )
 
 
 async def resume(sandbox: Sandbox) -> None:
     """Deploy again what was deployed when the sandbox last ended."""
     for deployment in sandbox.store.pipelines.deployments(running_only=True):
-        plan = plan_of(sandbox.store, deployment["id"])
-        if plan is not None:
-            await sandbox.fleet.deploy(plan)
+        try:
+            plan = plan_of(sandbox.store, deployment["id"])
+            if plan is not None:
+                await sandbox.fleet.deploy(plan)
+        except Exception:  # the others are deployed all the same
+            log.exception("deployment %d could not be deployed again", deployment["id"])

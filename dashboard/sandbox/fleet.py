@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from dashboard.sandbox.capacity import Capacity
 from dashboard.sandbox.deployment import Deployment
 from dashboard.sandbox.errors import EngineError
-from dashboard.sandbox.logstore import Batch
+from dashboard.sandbox.gauges import Gauges
+from dashboard.sandbox.log_batches import FAILED, answered, failed
 from dashboard.sandbox.memory_watch import process_use
 from dashboard.sandbox.plans import DeploymentPlan, StepPlan
 from dashboard.sandbox.pod_logs import PodLogs
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from dashboard.sandbox.logstore import LogStore
     from dashboard.sandbox.memory_watch import ProcessUse
     from dashboard.sandbox.rehearsals import Rehearsals
-    from dashboard.sandbox.replica import Prediction
     from dashboard.sandbox.status_tree import Json
     from dashboard.sandbox.surroundings import FleetSettings
 
@@ -45,9 +44,10 @@ class Inference:
     Parameters
     ----------
     outputs
-        One mapping per input row, output column → value.
+        One mapping per input row, output column → value. A column that begins with a dot has its
+        whole name after it, such as `.anomaly.too_low`; every other one belongs to `out`.
     output_types
-        Output column → Arrow type name.
+        Output column → Arrow type name, such as `string` or `list<float32>`.
     time_ms
         Epoch ms, the same as in the log.
     metadata
@@ -65,6 +65,14 @@ class Inference:
     def engine(self) -> str:
         """Name of the engine pod that answered."""
         return str(self.metadata["partition"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the processes used at a moment, in s of a clock that never goes back."""
+
+    uses: Mapping[int, ProcessUse]
+    at_s: float
 
 
 class Fleet:
@@ -102,6 +110,7 @@ class Fleet:
         self._fadings: dict[int, asyncio.TimerHandle] = {}
         self._requests: set[asyncio.Task[Inference]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._gauges = Gauges(logs, clock)
 
     @property
     def rehearsals(self) -> Rehearsals:
@@ -115,6 +124,7 @@ class Fleet:
 
     async def start(self) -> None:
         """Begin to watch the engines' memory and load."""
+        self._gauges.begin()
         self._watch = asyncio.create_task(self._watch_engines())
 
     async def stop(self) -> None:
@@ -182,11 +192,18 @@ class Fleet:
         self,
         deployment_id: int,
         rows: Sequence[Mapping[str, Any]],  # Any: user data
+        *,
+        input_types: Mapping[str, str] | None = None,
     ) -> Inference:
         """Run the pipeline's models on `rows` (column → value), one replica for all of them.
 
         The rows are in the log before this returns. Once accepted the request is carried out and
-        logged, even if the caller is cancelled.
+        logged, even if the caller is cancelled; one that fails goes into the log of failures.
+
+        Parameters
+        ----------
+        input_types
+            Arrow type names of the columns, as far as they are known.
 
         Raises
         ------
@@ -197,33 +214,39 @@ class Fleet:
         deployment = self._deployments.get(deployment_id)
         if deployment is None:
             raise EngineError(404, "the pipeline is not deployed")
-        request = asyncio.create_task(self._carry_out(deployment, rows))
+        request = asyncio.create_task(self._carry_out(deployment, rows, input_types or {}))
         self._requests.add(request)
         request.add_done_callback(self._forget_request)
         return await asyncio.shield(request)
 
     async def _carry_out(
-        self, deployment: Deployment, rows: Sequence[Mapping[str, Any]]
+        self,
+        deployment: Deployment,
+        rows: Sequence[Mapping[str, Any]],  # Any: user data
+        input_types: Mapping[str, str],
     ) -> Inference:
-        prediction = await deployment.infer(rows)
-        plan = prediction.plan
-        answer = Inference(
-            outputs=prediction.outputs,
-            output_types=prediction.output_types,
-            time_ms=int(self._clock() * 1000),
-            metadata=_metadata(prediction),
-            plan=plan,
+        plan = deployment.plan
+        try:
+            prediction = await deployment.infer(rows)
+        except EngineError as exc:
+            if rows and plan is not None and exc.status in FAILED:
+                now_ms = int(self._clock() * 1000)
+                await self._logs.append(
+                    failed(plan, rows, time_ms=now_ms, input_types=input_types, error=exc.error)
+                )
+            raise
+        batch = answered(
+            prediction, rows, time_ms=int(self._clock() * 1000), input_types=input_types
         )
         if rows:
-            await self._logs.append(
-                Batch(
-                    topics=plan.topics,
-                    time_ms=answer.time_ms,
-                    rows=list(zip(rows, prediction.outputs, strict=True)),
-                    metadata=answer.metadata,
-                )
-            )
-        return answer
+            await self._logs.append(batch)
+        return Inference(
+            outputs=prediction.outputs,
+            output_types=prediction.output_types,
+            time_ms=batch.time_ms,
+            metadata=batch.metadata,
+            plan=prediction.plan,
+        )
 
     def _forget_request(self, request: asyncio.Task[Inference]) -> None:
         self._requests.discard(request)
@@ -248,26 +271,36 @@ class Fleet:
                 timer.cancel()
 
     async def _watch_engines(self) -> None:
-        before: dict[int, ProcessUse] = {}
-        before_s = time.monotonic()
+        last = _Look({}, time.monotonic())
+        is_failing = False
         while True:
             await asyncio.sleep(self._limits.watch_poll_s)
             try:
-                uses = await process_use(self._pids())
+                last = await self._look_at_engines(last)
             except OSError as exc:
                 log.warning("cannot read the engines' memory: %s", exc.strerror)
-                continue
-            now_s = time.monotonic()
-            self._kill_the_too_large(uses)
-            # A process that is new to the list may have its number from one that ended.
-            cpu_s = {
-                pid: max(use.cpu_s - before[pid].cpu_s, 0.0)
-                for pid, use in uses.items()
-                if pid in before
-            }
-            for deployment in self._deployments.values():
-                deployment.rescale(cpu_s, elapsed_s=now_s - before_s)
-            before, before_s = uses, now_s
+            except Exception:  # the loop must outlive it
+                if not is_failing:  # said once, not every time it comes round
+                    log.exception("the engines' memory and load cannot be watched")
+                is_failing = True
+            else:
+                is_failing = False
+
+    async def _look_at_engines(self, last: _Look) -> _Look:
+        """Kill what is too large, and scale by the load since the last look."""
+        uses = await process_use(self._pids())
+        now_s = time.monotonic()
+        self._kill_the_too_large(uses)
+        self._gauges.note(self._deployments.values(), uses)
+        # A process that is new to the list may have its number from one that ended.
+        cpu_s = {
+            pid: max(use.cpu_s - last.uses[pid].cpu_s, 0.0)
+            for pid, use in uses.items()
+            if pid in last.uses
+        }
+        for deployment in self._deployments.values():
+            deployment.rescale(cpu_s, elapsed_s=now_s - last.at_s)
+        return _Look(uses, now_s)
 
     def _pids(self) -> list[int]:
         return [
@@ -283,15 +316,3 @@ class Fleet:
                 use = uses.get(replica.pid)
                 if limit_bytes is not None and use and use.resident_bytes > limit_bytes:
                     replica.kill(out_of_memory=True)
-
-
-def _metadata(prediction: Prediction) -> dict[str, Any]:  # Any: the wire's metadata
-    steps = prediction.plan.steps
-    last_model = {"model_name": steps[-1].model_name, "model_sha": steps[-1].sha} if steps else {}
-    return {
-        "last_model": json.dumps(last_model, separators=(",", ":")),
-        "pipeline_version": prediction.plan.pipeline_version,
-        "elapsed": prediction.elapsed_ns,
-        "dropped": [],
-        "partition": prediction.engine,
-    }

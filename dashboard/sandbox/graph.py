@@ -18,9 +18,16 @@ from graphql import (
     get_named_type,
 )
 
+from dashboard.sandbox.automation.shapes import orchestration_json
+from dashboard.sandbox.bodies import storable
 from dashboard.sandbox.context import Json, User
 from dashboard.sandbox.shapes import CREATED_ON_VERSION, graph_version
 from dashboard.sandbox.store import Row, Store
+
+#: Fields and conditions worked out for one request. The largest list of the SDK needs a few
+#: thousand; a query that goes round in the graph would need millions.
+_MOST_STEPS = 60_000
+_MOST_INDEX_DIGITS = 9
 
 
 class Graph:
@@ -29,7 +36,14 @@ class Graph:
     def __init__(self, store: Store, user: User) -> None:
         self.store = store
         self.user = user
+        self._steps_left = _MOST_STEPS
         self._workspaces: dict[int, Row] | None = None
+
+    def spend(self) -> None:
+        """Count a step of the work. Raises GraphQLError when it was too much."""
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            raise GraphQLError("the query asks for too much")
 
     def workspaces(self) -> dict[int, Row]:
         """Return the person's workspaces by id."""
@@ -98,6 +112,11 @@ class Graph:
         mine = {row["id"] for row in self.pipelines()}
         return [row for row in self.store.pipelines.deployments() if row["pipeline_pk"] in mine]
 
+    def orchestration(self, orchestration_id: str) -> Row | None:
+        """Return an orchestration."""
+        row = self._mine(self.store.orchestrations.get(storable(orchestration_id, "id").lower()))
+        return None if row is None else orchestration_json(row)
+
     def _mine(self, row: Row | None) -> Row | None:
         return row if row is not None and row["workspace_id"] in self.workspaces() else None
 
@@ -159,6 +178,7 @@ FIELDS: dict[tuple[str, str], Field] = {
     ("deployment_pipeline_version", "pipeline_version"): lambda g, row, _: g.pipeline_version(
         row["pipeline_version_id"]
     ),
+    ("orchestration", "workspace"): lambda g, row, _: g.workspaces().get(row["workspace_id"]),
     ("tag", "model_tags"): lambda g, row, _: [
         each for each in g.store.tags.models_of(row["id"]) if g.version(each["model_id"])
     ],
@@ -174,6 +194,7 @@ FIELDS: dict[tuple[str, str], Field] = {
 
 def value_of(graph: Graph, kind: GraphQLObjectType, row: Row, name: str, args: Row) -> Json:
     """Return a field of a row, its list filtered and ordered if the arguments say so."""
+    graph.spend()
     field = FIELDS.get((kind.name, name))
     value = row.get(name) if field is None else field(graph, row, args)
     if args and isinstance(value, list) and name in kind.fields:
@@ -193,14 +214,18 @@ def narrowed(graph: Graph, kind: GraphQLOutputType, rows: list[Row], args: Row) 
             found = _sorted(graph, named, found, path, descending=direction == "desc")
     for column in _as_list(args.get("distinct_on")):
         found = list({row.get(column): row for row in reversed(found)}.values())[::-1]
-    return found
+    limit = args.get("limit")
+    if limit is not None and limit < 0:
+        raise GraphQLError("unexpected negative value in limit")
+    return found if limit is None else found[:limit]
 
 
 def meets(graph: Graph, kind: GraphQLObjectType, row: Row, where: Row) -> bool:
     """Say whether a row meets a `*_bool_exp`."""
+    graph.spend()
     for name, condition in where.items():
         if name == "_and":
-            if not all(meets(graph, kind, row, each) for each in condition):
+            if not all(meets(graph, kind, row, each) for each in condition or ()):
                 return False
         elif condition is not None and not _field_meets(graph, kind, row, name, condition):
             return False
@@ -279,7 +304,7 @@ def _at(value: Json, path: str | None) -> Json:
     for part in (path or "").removeprefix("$").replace("[", ".").replace("]", "").split("."):
         if not part:
             continue
-        if isinstance(value, list) and part.isdecimal():
+        if isinstance(value, list) and part.isdecimal() and len(part) <= _MOST_INDEX_DIGITS:
             value = value[int(part)] if int(part) < len(value) else None
         else:
             value = value.get(part) if isinstance(value, dict) else None

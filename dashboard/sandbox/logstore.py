@@ -14,18 +14,33 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dashboard.sandbox import metrics
+from dashboard.sandbox.log_pages import (
+    Batch,
+    LogRow,
+    Page,
+    Query,
+    Row,
+    collect,
+    is_passed,
+    page_statement,
+)
+from dashboard.sandbox.tables import as_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dashboard.sandbox.metrics import Count, Series
     from dashboard.vault import Vault
 
-#: Values of one log row by wire group: `in` and `out` columns without their prefix.
-Row = tuple[Mapping[str, Any], Mapping[str, Any]]  # Any: user data
+__all__ = ["Batch", "LogRow", "LogStore", "Page", "Query", "Row"]
 
 _BLOCK_ROWS = 256
+_READERS = 4
+_NO_TYPES: Mapping[str, str] = {}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS topic (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
     row_count INTEGER NOT NULL DEFAULT 0);
@@ -35,84 +50,6 @@ CREATE TABLE IF NOT EXISTS entry (topic_id INTEGER NOT NULL, time_ms INTEGER NOT
     PRIMARY KEY (topic_id, time_ms, first_offset)) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS entry_by_offset ON entry (topic_id, first_offset);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The rows of one request.
-
-    Parameters
-    ----------
-    topics
-        The logs the rows belong to: the pipeline's, and its model's.
-    time_ms
-        Epoch ms, the same as in the answer.
-    metadata
-        What all rows share: `last_model`, `pipeline_version`, `elapsed`, `dropped`, `partition`.
-    """
-
-    topics: tuple[str, ...]
-    time_ms: int
-    rows: Sequence[Row]
-    metadata: Mapping[str, Any]  # Any: the wire's metadata
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One row as it is read back. `offset` counts the topic's rows from 0."""
-
-    offset: int
-    time_ms: int
-    inputs: Mapping[str, Any]  # Any: user data
-    outputs: Mapping[str, Any]  # Any: user data
-    metadata: Mapping[str, Any]  # Any: the wire's metadata
-
-    def fits_with(self, other: LogRow) -> bool:
-        """Tell whether both may stand in one table: the same outputs, of inputs in common.
-
-        A column that only some callers send, such as an index, makes no new schema.
-        """
-        return self.outputs.keys() == other.outputs.keys() and (
-            self.inputs.keys() == other.inputs.keys()
-            or not self.inputs.keys().isdisjoint(other.inputs)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Which rows to read.
-
-    Parameters
-    ----------
-    start_ms, end_ms
-        Both ends included; None for no bound.
-    from_offset
-        Row to go on with (see `Page.next_offset`); None for the beginning.
-    """
-
-    newest_first: bool
-    page_size: int
-    start_ms: int | None = None
-    end_ms: int | None = None
-    from_offset: int | None = None
-    max_bytes: int = 10 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of rows that fit into one table.
-
-    Parameters
-    ----------
-    status
-        `All`, or why it ended early: `RecordLimited`, `ByteLimited`, `SchemaChange`.
-    next_offset
-        Offset of the first row after the page, None when there is none.
-    """
-
-    rows: list[LogRow]
-    status: str
-    next_offset: int | None = None
 
 
 #: A write and the future that tells of its end.
@@ -129,9 +66,10 @@ class LogStore:
         self._vault = vault
         path.touch(mode=0o600)
         writer = self._connect(path)
-        writer.executescript(_SCHEMA)
-        self._reader = self._connect(path)
-        self._reader_lock = threading.Lock()
+        writer.executescript(_SCHEMA + metrics.SCHEMA)
+        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for _ in range(_READERS):
+            self._readers.put(self._connect(path))
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._write_for_ever, args=(writer,), name="log-writer", daemon=True
@@ -154,13 +92,35 @@ class LogStore:
         """Write what is queued and close the file."""
         self._jobs.put(None)
         self._thread.join()
-        with self._reader_lock:
-            self._reader.close()
+        for _ in range(_READERS):
+            self._readers.get().close()
+
+    def measure(self, counts: Sequence[Count], *, time_s: int) -> Future[None]:
+        """Queue samples of metrics that belong to no request."""
+        return self._enqueue(lambda connection: metrics.write(connection, counts, time_s=time_s))
+
+    def begin_measuring(self, *, time_s: int) -> Future[None]:
+        """Queue what the metrics need done when the sandbox starts."""
+        return self._enqueue(lambda connection: metrics.begin(connection, time_s=time_s))
+
+    def series(
+        self,
+        metric: str,
+        *,
+        workspace_ids: Sequence[int],
+        span_s: tuple[float, float],
+        wanted: Callable[[Mapping[str, str]], bool],
+    ) -> list[Series]:
+        """Return the series of a metric; see `metrics.read`."""
+        with self._reading() as reader:
+            return metrics.read(
+                reader, metric, workspace_ids=workspace_ids, span_s=span_s, wanted=wanted
+            )
 
     def row_count(self, topic: str) -> int:
         """Return how many rows a topic has; 0 for an unknown one."""
-        with self._reader_lock:
-            found = self._reader.execute(
+        with self._reading() as reader:
+            found = reader.execute(
                 "SELECT row_count FROM topic WHERE name = ?", (topic,)
             ).fetchone()
         return int(found[0]) if found else 0
@@ -173,8 +133,17 @@ class LogStore:
         VaultError
             If the file was written with another key.
         """
-        with self._reader_lock:
-            return _collect(self._rows(topic, query), query)
+        with self._reading() as reader:
+            return collect(self._rows(reader, topic, query), query)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection: a long page must not keep the short ones waiting."""
+        reader = self._readers.get()
+        try:
+            yield reader
+        finally:
+            self._readers.put(reader)
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -187,47 +156,24 @@ class LogStore:
 
     # --- reading -----------------------------------------------------------------------------
 
-    def _rows(self, topic: str, query: Query) -> Iterator[tuple[LogRow, int]]:
+    def _rows(
+        self, reader: sqlite3.Connection, topic: str, query: Query
+    ) -> Iterator[tuple[LogRow, int]]:
         """Yield rows in order, each with its approximate size in bytes."""
-        found = self._reader.execute("SELECT id FROM topic WHERE name = ?", (topic,)).fetchone()
+        found = reader.execute("SELECT id FROM topic WHERE name = ?", (topic,)).fetchone()
         if found is None:
             return
-        sql, values = self._statement(int(found[0]), query)
-        for time_ms, first_offset, block_id, sealed in self._reader.execute(sql, values):
+        sql, values = page_statement(reader, int(found[0]), query)
+        for time_ms, first_offset, block_id, sealed in reader.execute(sql, values):
             plain = self._vault.open(sealed, bound_to=_binding(block_id))
             block = json.loads(plain)
+            types, error = block.get("types", _NO_TYPES), block.get("error", "")
             pairs = list(enumerate(block["rows"], start=first_offset))
             size_bytes = len(plain) // max(1, len(pairs))
             for offset, (inputs, outputs) in reversed(pairs) if query.newest_first else pairs:
-                if not _is_passed(offset, first_offset, len(pairs), query):
-                    yield LogRow(offset, time_ms, inputs, outputs, block["metadata"]), size_bytes
-
-    def _statement(self, topic_id: int, query: Query) -> tuple[str, list[int]]:
-        conditions, values = ["topic_id = ?"], [topic_id]
-        if query.start_ms is not None:
-            conditions.append("time_ms >= ?")
-            values.append(query.start_ms)
-        if query.end_ms is not None:
-            conditions.append("time_ms <= ?")
-            values.append(query.end_ms)
-        if query.from_offset is not None:
-            # Offsets are in the order of writing, pages in that of time: go on from the place in
-            # time of the block that holds the offset.
-            place = self._reader.execute(
-                "SELECT time_ms, first_offset FROM entry WHERE topic_id = ? AND first_offset <= ?"
-                " ORDER BY first_offset DESC LIMIT 1",
-                (topic_id, query.from_offset),
-            ).fetchone()
-            comparison = "<=" if query.newest_first else ">="
-            conditions.append(f"(time_ms, first_offset) {comparison} (?, ?)")
-            values += place or (0, 0)
-        direction = "DESC" if query.newest_first else "ASC"
-        sql = (
-            "SELECT time_ms, first_offset, block_id, sealed FROM entry"  # noqa: S608  constants only
-            f" JOIN block ON block.id = entry.block_id WHERE {' AND '.join(conditions)}"
-            f" ORDER BY time_ms {direction}, first_offset {direction}"
-        )
-        return sql, values
+                if not is_passed(offset, first_offset, len(pairs), query):
+                    row = LogRow(offset, time_ms, inputs, outputs, block["metadata"], types, error)
+                    yield row, size_bytes
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -248,9 +194,10 @@ class LogStore:
 
     def _insert(self, connection: sqlite3.Connection, batch: Batch) -> None:
         topic_ids = [_topic_id(connection, topic) for topic in batch.topics]
+        metrics.write(connection, batch.counts, time_s=batch.time_ms // 1000)
         for first in range(0, len(batch.rows), _BLOCK_ROWS):
             rows = batch.rows[first : first + _BLOCK_ROWS]
-            block_id = self._insert_block(connection, rows, batch.metadata)
+            block_id = self._insert_block(connection, rows, batch)
             for topic_id in topic_ids:
                 connection.execute(
                     "INSERT INTO entry SELECT id, ?, row_count, ?, ? FROM topic WHERE id = ?",
@@ -262,13 +209,18 @@ class LogStore:
                 )
 
     def _insert_block(
-        self, connection: sqlite3.Connection, rows: Sequence[Row], metadata: Mapping[str, Any]
+        self, connection: sqlite3.Connection, rows: Sequence[Row], batch: Batch
     ) -> int:
         # The row's id goes into the seal, so it must be known before: a sealed block that was
         # moved to another row does not open.
         found = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM block").fetchone()
         block_id = int(found[0])
-        plain = json.dumps({"rows": rows, "metadata": metadata}, separators=(",", ":"), default=str)
+        block: dict[str, object] = {"rows": rows, "metadata": batch.metadata}
+        if batch.types:
+            block["types"] = dict(batch.types)
+        if batch.error:
+            block["error"] = batch.error
+        plain = json.dumps(block, separators=(",", ":"), default=as_text)
         sealed = self._vault.seal(plain.encode(), bound_to=_binding(block_id))
         connection.execute("INSERT INTO block VALUES (?, ?)", (block_id, sealed))
         return block_id
@@ -276,29 +228,6 @@ class LogStore:
 
 def _binding(block_id: int) -> str:
     return f"inference-log/{block_id}"
-
-
-def _is_passed(offset: int, first_offset: int, row_count: int, query: Query) -> bool:
-    """Tell whether a row of the page's first block was on the page before."""
-    start = query.from_offset
-    if start is None or not first_offset <= start < first_offset + row_count:
-        return False
-    return offset > start if query.newest_first else offset < start
-
-
-def _collect(rows: Iterator[tuple[LogRow, int]], query: Query) -> Page:
-    page: list[LogRow] = []
-    size_bytes = 0
-    for row, row_bytes in rows:
-        if len(page) >= query.page_size:
-            return Page(page, "RecordLimited", row.offset)
-        if page and size_bytes + row_bytes > query.max_bytes:
-            return Page(page, "ByteLimited", row.offset)
-        if page and not row.fits_with(page[0]):
-            return Page(page, "SchemaChange", row.offset)
-        page.append(row)
-        size_bytes += row_bytes
-    return Page(page, "All")
 
 
 def _topic_id(connection: sqlite3.Connection, topic: str) -> int:
@@ -350,5 +279,5 @@ def _commit(
 
 
 def _delete_everything(connection: sqlite3.Connection) -> None:
-    for table in ("entry", "block", "topic"):
+    for table in ("entry", "block", "topic", "sample", "series"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608  constants of this module

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dashboard.sandbox.engine.stages import Stage
 
 #: Frameworks an engine runs by itself; every other one gets a sidekick container.
 _NATIVE_FRAMEWORKS = frozenset({"onnx", "tensorflow"})
@@ -42,6 +45,7 @@ class StepPlan:
     input_schema: str | None = None
     output_schema: str | None = None
     tensor_fields: list[str] | None = None
+    batch_config: str | None = None
 
     @property
     def in_sidekick(self) -> bool:
@@ -64,6 +68,8 @@ class DeploymentPlan:
         The version's name, a UUID.
     engine_config
         As built by the SDK's `DeploymentConfigBuilder`; every part of it may be missing.
+    stages
+        What becomes of a request; empty when it goes through the models one after the other.
     """
 
     deployment_id: int
@@ -73,11 +79,19 @@ class DeploymentPlan:
     pipeline_version: str
     steps: tuple[StepPlan, ...]
     engine_config: Mapping[str, Any]  # Any: JSON of the caller
+    stages: tuple[Stage, ...] = ()
 
     @property
     def sidekick_steps(self) -> tuple[StepPlan, ...]:
         """The steps that run in a sidekick container."""
         return tuple(step for step in self.steps if step.in_sidekick)
+
+    @property
+    def threads(self) -> int:
+        """How many threads an inference of a native model may use: its engine's processors."""
+        cpu = json_object(self.engine_config, "engine").get("cpu")
+        wanted = cpu if isinstance(cpu, int | float) and cpu == cpu else 1  # noqa: PLR0124  NaN
+        return int(max(1, min(wanted, os.cpu_count() or 1)))
 
     @property
     def topic(self) -> str:
@@ -86,8 +100,12 @@ class DeploymentPlan:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Every log an inference belongs to: the pipeline's, and one per model."""
-        models = sorted({step.model_name for step in self.steps})
+        """Every log an inference may belong to: the pipeline's, and one per model."""
+        return self.topics_of(self.steps)
+
+    def topics_of(self, steps: Iterable[StepPlan]) -> tuple[str, ...]:
+        """Return the logs of an inference that these models took part in."""
+        models = sorted({step.model_name for step in steps})
         return (self.topic, *(model_topic(self.workspace_id, name) for name in models))
 
     @property

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dashboard.sandbox.engine import packing
 from dashboard.sandbox.engine.frames import encode, receive
 from dashboard.sandbox.errors import EngineError
 
@@ -58,6 +60,9 @@ class Prediction:
         Name of the engine pod that answered.
     plan
         What that engine runs; during a roll-over not always what was deployed last.
+    ran
+        The models that took part, as places among the plan's steps; the one whose outputs are
+        given is the last.
     """
 
     outputs: list[dict[str, Any]]  # Any: model output
@@ -65,6 +70,12 @@ class Prediction:
     output_types: Mapping[str, str]
     engine: str
     plan: DeploymentPlan
+    ran: tuple[int, ...] = ()
+
+    @property
+    def steps(self) -> tuple[StepPlan, ...]:
+        """The models that took part, the one whose outputs are given last."""
+        return tuple(self.plan.steps[place] for place in self.ran) or self.plan.steps
 
 
 class Replica:
@@ -82,6 +93,8 @@ class Replica:
         self._say = say
         self._stderr_reader = asyncio.create_task(self._read_stderr())
         self._requests_sent = 0
+        # Seeded: what is split at random goes the same ways after every restart.
+        self._draws = random.Random(plan.pipeline_version)  # noqa: S311  no secret hangs on it
 
     @classmethod
     async def spawn(
@@ -137,7 +150,8 @@ class Replica:
         message = {
             "op": "load",
             "env": self._plan.environment,
-            "steps": [_step_message(step) for step in self._plan.steps],
+            "steps": [_step_message(step, self._plan.threads) for step in self._plan.steps],
+            "stages": [asdict(stage) for stage in self._plan.stages],
             "niceness": niceness,
             "crashes": crashes,
         }
@@ -165,6 +179,10 @@ class Replica:
         """
         outputs: list[dict[str, Any]] = []
         elapsed_ns: list[int] = []
+        types: Mapping[str, str] = self._output_types
+        ran: dict[int, None] = {}
+        # One for the whole request: all its rows go to the same model of a split.
+        draw = self._draws.random()
         for first_row in range(0, len(rows), _CHUNK_ROWS):
             answer = await self._ask_in_time(
                 {
@@ -172,6 +190,7 @@ class Replica:
                     "first_row": first_row,
                     "rows": rows[first_row : first_row + _CHUNK_ROWS],
                     "wait_ms": 0.0 if first_row else wait_ms,
+                    "draw": draw,
                 },
                 timeout_s=timeout_s + wait_ms / 1000,
             )
@@ -179,7 +198,11 @@ class Replica:
                 raise EngineError(answer["status"], answer["error"])
             outputs += answer["outputs"]
             elapsed_ns = _sums(elapsed_ns, answer["elapsed_ns"])
-        return Prediction(outputs, elapsed_ns, self._output_types, self.engine, self._plan)
+            types = answer["output_types"] if not first_row else _in_common(types, answer)
+            for place in answer["ran"]:  # the last one to be given comes last
+                ran.pop(place, None)
+                ran[place] = None
+        return Prediction(outputs, elapsed_ns, types, self.engine, self._plan, tuple(ran))
 
     @property
     def end_reason(self) -> str:
@@ -244,7 +267,9 @@ class Replica:
             raise ReplicaGoneError(self.engine)
         self._requests_sent += 1
         try:
-            stdin.write(encode({**message, "id": self._requests_sent}))
+            whole = {**message, "id": self._requests_sent}
+            is_long = packing.is_long(message.get("rows", ()))
+            stdin.write(await asyncio.to_thread(encode, whole) if is_long else encode(whole))
             await stdin.drain()
             return await receive(stdout)
         except (asyncio.IncompleteReadError, OSError) as exc:
@@ -263,7 +288,7 @@ class Replica:
             self._say(rest.decode("utf-8", "replace"))
 
 
-def _step_message(step: StepPlan) -> dict[str, Any]:  # Any: JSON
+def _step_message(step: StepPlan, threads: int) -> dict[str, Any]:  # Any: JSON
     return {
         "model_name": step.model_name,
         "framework": step.framework,
@@ -273,7 +298,14 @@ def _step_message(step: StepPlan) -> dict[str, Any]:  # Any: JSON
         "input_schema": step.input_schema,
         "output_schema": step.output_schema,
         "tensor_fields": step.tensor_fields,
+        "batch_config": step.batch_config,
+        "threads": threads,
     }
+
+
+def _in_common(types: Mapping[str, str], answer: Message) -> Mapping[str, str]:
+    """Return the types that hold for one piece of a request and for the next."""
+    return dict(types.items() & answer["output_types"].items())
 
 
 def _sums(left: list[int], right: list[int]) -> list[int]:

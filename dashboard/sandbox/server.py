@@ -30,6 +30,7 @@ from dashboard.sandbox.datadir import (
 )
 from dashboard.sandbox.faults import Faults
 from dashboard.sandbox.fleet import Fleet
+from dashboard.sandbox.logins import Logins
 from dashboard.sandbox.logstore import LogStore
 from dashboard.sandbox.seed import SAMPLES_PATH, sow
 from dashboard.sandbox.store import Store, StoreError
@@ -91,6 +92,7 @@ def build(config: SandboxConfig, *, clock: Clock = time.time) -> Sandbox:
         clock=clock,
         tokens=tokens,
         faults=Faults(),
+        logins=Logins(clock),
     )
 
 

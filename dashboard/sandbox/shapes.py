@@ -76,13 +76,15 @@ def rest_config(config: Row) -> Row:
     return {name: config[name] for name in names}
 
 
-def inline_version(store: Store, version: Row, model: Row, workspace: Row) -> Row:
-    """Return a model version with all the SDK would otherwise ask for."""
+def inline_version(version: Row, model: Row, workspace: Row) -> Row:
+    """Return a model version with all the SDK would otherwise ask for, its tags aside.
+
+    The SDK keeps what it was given: tags that are put on later must show, as on an instance.
+    """
     conversion = version["conversion"]
     return graph_version(version, model) | {
         "arch": conversion.get("arch"),
         "accel": conversion.get("accel"),
-        "model_tags": tags(store, store.tags.of_model(version["id"]), "tag_id"),
         "model": {
             "id": model["id"],
             "name": model["name"],

@@ -7,13 +7,14 @@ import io
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
+from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult, Viewer
 from dashboard.domain.identity import Identity
+from dashboard.domain.workspace import Workspace
 from dashboard.masking import REDACTOR
 from dashboard.services.reads import Query, Reads
 from dashboard.services.spreadsheet import safe_cell
@@ -56,17 +57,25 @@ class ActivityPage:
 
 
 class ActivityLog:
-    """Writes and reads the log. Thread-safe."""
+    """Writes and reads the log. Thread-safe.
+
+    Parameters
+    ----------
+    rooms_of
+        Gives the workspaces a person is in; may block, and raise any `DashboardError`.
+    """
 
     def __init__(
         self,
         store: Store,
         reads: Reads,
         *,
+        rooms_of: Callable[[Identity], Iterable[Workspace]] = lambda _who: (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._records = ActivityRecords(store)
         self._reads = reads
+        self._rooms_of = rooms_of
         self._now = now
         self._lock = threading.Lock()
         self._noted = 0
@@ -80,11 +89,18 @@ class ActivityLog:
         connection_id: str = "",
         connection_name: str = "",
         workspace: str = "",
+        workspace_id: int | None = None,
         pipeline: str = "",
         fields: Sequence[str] = (),
         note: str = "",
     ) -> None:
-        """Add an entry. Never raises: what happened has happened, noted or not."""
+        """Add an entry. Never raises: what happened has happened, noted or not.
+
+        Parameters
+        ----------
+        workspace_id
+            Whose members may read it; give it with every `workspace`.
+        """
         try:
             entry = Activity(
                 at=self._now(),
@@ -98,6 +114,7 @@ class ActivityLog:
                 pipeline=pipeline,
                 fields=tuple(fields),
                 note=REDACTOR.redact_told(note),
+                workspace_id=workspace_id,
             )
             self._records.insert(entry)
             self._tidy_now_and_then()
@@ -106,37 +123,54 @@ class ActivityLog:
             _LOG.warning("an entry of the activity log was not written: %s", type(exc).__name__)
         self._reads.invalidate_for_all(ACTIVITY)
 
-    def page(self, wanted: ActivityFilter, *, offset: int = 0, limit: int = 50) -> ActivityPage:
+    def page(
+        self,
+        wanted: ActivityFilter,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        who: Identity | None = None,
+    ) -> ActivityPage:
         """Return some of the wanted entries.
+
+        Parameters
+        ----------
+        who
+            Whose view it is; None for all there is, which is for no page.
 
         Raises
         ------
         DashboardError
-            The store cannot be read.
+            The store cannot be read, or nobody can say which workspaces this person is in.
         """
-        return ActivityPage(*self._records.page(wanted, offset=offset, limit=limit))
+        viewer = None
+        if who is not None:
+            rooms = frozenset(room.workspace_id for room in self._rooms_of(who))
+            viewer = Viewer(who.user_id, rooms)
+        found = self._records.page(wanted, offset=offset, limit=limit, viewer=viewer)
+        return ActivityPage(*found)
 
     def query(
         self, who: Identity, wanted: ActivityFilter, *, offset: int = 0, limit: int = 50
     ) -> Query[ActivityPage]:
-        """Read some of the wanted entries for a page."""
+        """Read some of the wanted entries for a page, as far as this person may see them."""
         return Query(
             (who.key, ACTIVITY, wanted, offset, limit),
-            lambda: self.page(wanted, offset=offset, limit=limit),
+            lambda: self.page(wanted, offset=offset, limit=limit, who=who),
             fresh_s=_FRESH_S,
         )
 
-    def csv_text(self, wanted: ActivityFilter) -> str:
-        """Return the newest `MOST_EXPORTED` of the wanted entries as CSV, times in UTC.
+    def csv_text(self, who: Identity, wanted: ActivityFilter) -> str:
+        """Return the newest `MOST_EXPORTED` of what this person may see as CSV, times in UTC.
 
         No cell is taken for a formula. Where entries are left out, the last row says so.
 
         Raises
         ------
         DashboardError
-            The store cannot be read.
+            As with `page`.
         """
-        found = self.page(wanted, limit=MOST_EXPORTED)
+        found = self.page(wanted, limit=MOST_EXPORTED, who=who)
         text = io.StringIO()
         # All in quotes: what separates cells differs between countries, names may hold any of it.
         rows = csv.writer(text, quoting=csv.QUOTE_ALL)
@@ -147,8 +181,8 @@ class ActivityLog:
             rows.writerow([*[""] * (len(_COLUMNS) - 1), left_out])
         return text.getvalue()
 
-    def json_text(self, wanted: ActivityFilter) -> str:
-        """Return the newest `MOST_EXPORTED` of the wanted entries as JSON, times in UTC.
+    def json_text(self, who: Identity, wanted: ActivityFilter) -> str:
+        """Return the newest `MOST_EXPORTED` of what this person may see as JSON, times in UTC.
 
         An object with `entries`, `total` (how many are wanted in all) and `left_out`, a sentence
         where the file does not hold all of them.
@@ -156,9 +190,9 @@ class ActivityLog:
         Raises
         ------
         DashboardError
-            The store cannot be read.
+            As with `page`.
         """
-        found = self.page(wanted, limit=MOST_EXPORTED)
+        found = self.page(wanted, limit=MOST_EXPORTED, who=who)
         entries = [_as_json(entry) for entry in found.entries]
         told = {"total": found.total, "left_out": _left_out(found), "entries": entries}
         return json.dumps(told, ensure_ascii=False, indent=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from dashboard.domain.connection import Connection
 from dashboard.domain.connection_list import ConnectionIndex
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import Model
 from dashboard.domain.pipeline import Deployment, Pipeline
+from dashboard.domain.settings_json import without_values
 from dashboard.domain.workspace import Member, Workspace
 from dashboard.gateway.base import PlatformGateway
 from dashboard.services.reads import Query
@@ -102,9 +104,11 @@ class Catalog:
         )
 
     def deployment(self, who: Identity, pipeline: Pipeline) -> Query[Deployment | None]:
-        """Return the record of a pipeline's last deployment."""
-        return Query(
-            (who.key, DEPLOYMENTS, pipeline.pipeline_id),
-            lambda: self._gateway().deployment(who, pipeline),
-            _LIST_FRESH_S,
-        )
+        """Return the record of a pipeline's last deployment, without its variables' values."""
+
+        def load() -> Deployment | None:
+            found = self._gateway().deployment(who, pipeline)
+            # What is read stays in memory for an hour, and a variable may hold a token.
+            return found and replace(found, engine_config=without_values(found.engine_config))
+
+        return Query((who.key, DEPLOYMENTS, pipeline.pipeline_id), load, _LIST_FRESH_S)

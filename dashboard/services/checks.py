@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from dashboard.connectors.base import FetchCause, TestResult
@@ -19,6 +19,7 @@ from dashboard.domain.detail_tree import Path
 from dashboard.domain.identity import Identity
 from dashboard.errors import FetchFailed
 from dashboard.services.reads import Query, Reads
+from dashboard.services.tested_details import Finding
 from dashboard.store.check_records import CheckRecords, path_mark
 
 if TYPE_CHECKING:
@@ -44,9 +45,15 @@ class Checks:
         self._reads = reads
         self._now = now
 
-    def note_test(self, connection_id: str, result: TestResult) -> Check:
-        """Keep how a test of a stored connection went; a cancelled one says nothing."""
-        return self._kept(self._tested(connection_id, result))
+    def note_test(self, connection_id: str, result: TestResult, *, age_s: float = 0.0) -> Check:
+        """Keep how a test of a stored connection went; a cancelled one says nothing.
+
+        Parameters
+        ----------
+        age_s
+            How long ago it ended, where its details were stored later.
+        """
+        return self._kept(self._tested(connection_id, result, age_s))
 
     def note_use(
         self,
@@ -105,7 +112,13 @@ class Checks:
         return {path: min(known.get(path_mark(path), made), made) for path in paths}
 
     def replaced(
-        self, old: Connection, new: Connection, kept: Sequence[Path], result: TestResult | None
+        self,
+        old: Connection,
+        new: Connection,
+        kept: Sequence[Path],
+        tested: Finding | None,
+        *,
+        is_same_source: bool = False,
     ) -> None:
         """Carry over what is known of `old` to the one that took its place.
 
@@ -115,16 +128,21 @@ class Checks:
         ----------
         kept
             Paths of the details that are the same in both: their times go with them.
-        result
+        tested
             The test of the new details, if there was one.
+        is_same_source
+            Whether the addresses are the same: only of the same source it is still known whether
+            it asks for a sign-in.
         """
         with self._telling_of("what is known of a replaced connection"):
             times = {path_mark(path): at for path, at in self.set_times(old, kept).items()}
-            is_known = result is not None and not result.was_cancelled
+            is_known = tested is not None and not tested.result.was_cancelled
             checks = self._records.of(old.connection_id) if is_known else ()
+            if not is_same_source:
+                checks = tuple(replace(one, asked_at=None) for one in checks)
             self._records.carry(old.connection_id, new.connection_id, checks=checks, times=times)
-        if result is not None:
-            self.note_test(new.connection_id, result)
+        if tested is not None:
+            self.note_test(new.connection_id, tested.result, age_s=tested.age_s)
         else:
             self._reads.invalidate_for_all(HEALTH)
 
@@ -138,11 +156,11 @@ class Checks:
         now = self._now()
         return {key: health_of(checks, now) for key, checks in self._records.all().items()}
 
-    def _tested(self, connection_id: str, result: TestResult) -> Check:
+    def _tested(self, connection_id: str, result: TestResult, age_s: float) -> Check:
         tested = Check(
             connection_id,
             CheckKind.TEST,
-            self._now(),
+            self._now() - timedelta(seconds=age_s),
             passed=result.passed,
             stages=result.stages,
             total_ms=result.total_ms,

@@ -7,26 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dashboard.connectors import registry
 from dashboard.connectors.base import Connector, TestResult
-from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.connectors.outbound import Outbound, Progress
 from dashboard.connectors.pending import pending_details
 from dashboard.domain.activity import Act, ActResult
-from dashboard.domain.check import Stage, StageResult, StageState
 from dashboard.domain.connection import Connection
 from dashboard.domain.detail_tree import Change
 from dashboard.domain.identity import Identity
 from dashboard.errors import (
     Conflict,
     DashboardError,
-    FetchFailed,
     InvalidInput,
     NotFound,
-    bare,
 )
 from dashboard.masking import Secret, SecretDetails
 from dashboard.services.activity import ActivityLog
@@ -35,59 +30,15 @@ from dashboard.services.check_round import CheckRounds
 from dashboard.services.checks import Checks
 from dashboard.services.jobs import Outcome
 from dashboard.services.pacing import PerMinute
+from dashboard.services.tested_details import Finding, TestedDetails
+from dashboard.services.watched_tests import TestView, WatchedTests, Work, own
 
 #: Single tests a session may start a minute; "Check all" is one paced job and not counted.
 MOST_A_MINUTE: Final = 5
 #: The same for a person, over all sessions: many of them must not make a port scanner of us.
 MOST_A_MINUTE_EACH: Final = 30
 _ROUNDS_A_MINUTE: Final = 3
-_KEPT_S: Final = 900.0
-_MOST_KEPT: Final = 1000
-
-#: Runs one test, told how far it may go on: what it found.
-_Work = Callable[[Progress], TestResult]
-
-
-@dataclass(frozen=True, slots=True)
-class TestView:
-    """Where a test stands now.
-
-    Parameters
-    ----------
-    stages
-        All five, with their times so far.
-    running_s
-        How long it has been running, or ran.
-    result
-        What it found; None while it runs, or when `error` says why there is none.
-    error
-        Why it could not be made: the details do not fit, the connection is gone, too many tests.
-        Its `field` names the form field, as that of `result.failure` does.
-    age_s
-        Seconds since it began.
-    """
-
-    __test__ = False  # not a test case, whatever its name makes pytest think
-
-    test_id: str
-    is_running: bool
-    stages: tuple[StageResult, ...]
-    running_s: float = 0.0
-    result: TestResult | None = None
-    error: DashboardError | None = None
-    age_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Watched:
-    """One test. It never holds details: what works on them hands in the end alone."""
-
-    owner: str
-    began_at: float
-    progress: Progress = field(default_factory=Progress)
-    ended_at: float | None = None
-    result: TestResult | None = None
-    error: DashboardError | None = None
+_MOST_ANNOUNCED: Final = 1000
 
 
 class ConnectionTests:
@@ -121,7 +72,8 @@ class ConnectionTests:
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = PerMinute(clock=clock)
-        self._watched: dict[str, _Watched] = {}
+        self._tested = TestedDetails(clock)
+        self._watched = WatchedTests(clock=clock, on_unexpected=on_unexpected)
         # Of the tests that are announced and have not begun.
         self._sessions: dict[str, str] = {}
         self._rounds = CheckRounds(
@@ -157,9 +109,7 @@ class ConnectionTests:
             return self._refused(who, exc)
         details = Secret(clear)
         return self._start(
-            who,
-            session,
-            lambda progress: connector.test(details, outbound=self._outbound(), progress=progress),
+            who, session, lambda progress: self._tried(who, connection_type, details, progress)
         )
 
     def start_stored(
@@ -190,68 +140,56 @@ class ConnectionTests:
         InvalidInput
             The session or the person has had its tests of this minute.
         """
-        connector = registry.connector_for(connection_type)
-        watched = self._watch(who, test_id)
+        watched = self._watched.begin(who, test_id)
         refusal = self._too_many(who, self._sessions.pop(test_id, test_id))
         if refusal is not None:
-            self._fail(watched, refusal)
+            self._watched.fail(watched, refusal)
             raise refusal
-        self._work(
+        self._watched.work(
             watched,
-            lambda progress: connector.test(details, outbound=self._outbound(), progress=progress),
+            lambda progress: self._tried(who, connection_type, details, progress),
         )
         if watched.error is not None:
             raise watched.error
         assert watched.result is not None  # noqa: S101 - it has ended, and not by an error
-        return _own(watched.result)
+        return own(watched.result)
+
+    def known_of(
+        self, who: Identity, connection_type: str, details: SecretDetails
+    ) -> Finding | None:
+        """Return what this person's last test of just these details found, if it is not long ago.
+
+        For details that are saved without another test.
+        """
+        return self._tested.last(who, connection_type, details)
 
     def new_id(self, session: str) -> str:
         """Return the id of a test that this browser session is about to have `run`."""
         test_id = _random_id()
         with self._lock:
             self._sessions[test_id] = session
-            while len(self._sessions) > _MOST_KEPT:
+            while len(self._sessions) > _MOST_ANNOUNCED:
                 self._sessions.pop(next(iter(self._sessions)))
         return test_id
 
     def view(self, who: Identity, test_id: str) -> TestView | None:
         """Where a test stands; None if it is unknown or somebody else's."""
-        with self._lock:
-            watched = self._watched.get(test_id)
-            if watched is None or watched.owner != who.key:
-                return None
-            now = self._clock()
-            ended_at, result = watched.ended_at, watched.result
-            return TestView(
-                test_id=test_id,
-                is_running=ended_at is None,
-                stages=_stages(watched, result),
-                running_s=(now if ended_at is None else ended_at) - watched.began_at,
-                result=result,
-                error=watched.error,
-                age_s=now - watched.began_at,
-            )
+        return self._watched.view(who, test_id)
 
     def cancel(self, who: Identity, test_id: str) -> None:
         """Stop a test within about 0.1 s; nothing happens to one that has ended."""
-        with self._lock:
-            watched = self._watched.get(test_id)
-            if watched is None or watched.owner != who.key:
-                return
-            watched.progress.cancel.set()
-            # Told at once: the thread may be in a call that nothing wakes.
-            self._end(watched, _cancelled(watched.progress))
+        self._watched.cancel(who, test_id)
 
-    def _start(self, who: Identity, session: str, work: _Work) -> str:
+    def _start(self, who: Identity, session: str, work: Work) -> str:
         refusal = self._too_many(who, session)
         if refusal is not None:
             return self._refused(who, refusal)
         test_id = _random_id()
-        watched = self._watch(who, test_id)
+        watched = self._watched.begin(who, test_id)
         try:
-            self._pool.submit(self._work, watched, work)
+            self._pool.submit(self._watched.work, watched, work)
         except RuntimeError as exc:  # the pool was shut down: the program is stopping
-            self._fail(watched, self._on_unexpected(exc))
+            self._watched.fail(watched, self._on_unexpected(exc))
         return test_id
 
     def _too_many(self, who: Identity, session: str, tests: int = 1) -> InvalidInput | None:
@@ -268,49 +206,8 @@ class ConnectionTests:
 
     def _refused(self, who: Identity, error: DashboardError) -> str:
         test_id = _random_id()
-        self._fail(self._watch(who, test_id), error)
+        self._watched.fail(self._watched.begin(who, test_id), error)
         return test_id
-
-    def _work(self, watched: _Watched, work: _Work) -> None:
-        if watched.progress.cancel.is_set():
-            return
-        try:
-            result = work(watched.progress)
-        except DashboardError as exc:
-            self._fail(watched, exc)
-        except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
-            self._fail(watched, self._on_unexpected(exc))
-        else:
-            with self._lock:
-                self._end(watched, _own(result))
-
-    def _watch(self, who: Identity, test_id: str) -> _Watched:
-        with self._lock:
-            self._forget_old()
-            watched = _Watched(owner=who.key, began_at=self._clock())
-            self._watched[test_id] = watched
-            return watched
-
-    def _fail(self, watched: _Watched, error: DashboardError) -> None:
-        # The frames of a traceback hold what was tested, secrets too.
-        bare(error)
-        with self._lock:
-            if watched.ended_at is None:
-                watched.ended_at, watched.error = self._clock(), error
-
-    def _end(self, watched: _Watched, result: TestResult) -> None:
-        """Set the end; the first one counts. The lock is held."""
-        if watched.ended_at is None:
-            watched.ended_at, watched.result = self._clock(), result
-
-    def _forget_old(self) -> None:
-        now = self._clock()
-        ended = [key for key, one in self._watched.items() if one.ended_at is not None]
-        surplus = max(0, len(self._watched) + 1 - _MOST_KEPT)
-        for place, test_id in enumerate(ended):
-            ended_at = self._watched[test_id].ended_at
-            if place < surplus or (ended_at is not None and now - ended_at > _KEPT_S):
-                del self._watched[test_id]
 
     # -- what is stored
 
@@ -337,7 +234,17 @@ class ConnectionTests:
         connector, details = self._read(who, connection)
         pending = pending_details(connector, details.reveal(), changes)
         connector.check(pending.details, pending.touched)
-        return connector.test(Secret(pending.details), outbound=self._outbound(), progress=progress)
+        return self._tried(who, connection.type, Secret(pending.details), progress)
+
+    def _tried(
+        self, who: Identity, connection_type: str, details: SecretDetails, progress: Progress
+    ) -> TestResult:
+        """Test details that may be saved later, and remember what was found of them."""
+        connector = registry.connector_for(connection_type)
+        result = connector.test(details, outbound=self._outbound(), progress=progress)
+        if not progress.cancel.is_set():
+            self._tested.remember(who, connection_type, details, result)
+        return result
 
     def _stored(self, who: Identity, connection: Connection, progress: Progress) -> TestResult:
         connector, details = self._read(who, connection)
@@ -347,7 +254,7 @@ class ConnectionTests:
         return result
 
     def _note(self, who: Identity, connection: Connection, result: TestResult) -> None:
-        self._checks.note_test(connection.connection_id, _own(result))
+        self._checks.note_test(connection.connection_id, own(result))
         failure = result.failure
         self._activity.note(
             who,
@@ -404,42 +311,3 @@ def _random_id() -> str:
 
 def _refusal(most: str, wait_s: int, where: str = "") -> InvalidInput:
     return InvalidInput(f"{most} a minute at most{where}. Try again in {wait_s} s.")
-
-
-def _stages(watched: _Watched, result: TestResult | None) -> tuple[StageResult, ...]:
-    if result is not None:
-        return result.stages
-    running = watched.ended_at is None
-    return _snapshot(watched.progress, StageState.RUNNING if running else StageState.NOT_REACHED)
-
-
-def _snapshot(progress: Progress, state: StageState) -> tuple[StageResult, ...]:
-    """Return the stages of a test under way on another thread, the current one in `state`."""
-    # Both are read once: the other thread goes on meanwhile.
-    current, times_ms = progress.current, dict(progress.times_ms)
-    if current is None:
-        current = next((stage for stage in Stage if stage not in times_ms), None)
-    order = list(Stage)
-    reached = len(order) if current is None else order.index(current)
-    states = [StageState.DONE] * reached + [state] + [StageState.NOT_REACHED] * len(order)
-    return tuple(
-        StageResult(stage, at, times_ms.get(stage) if at is StageState.DONE else None)
-        for stage, at in zip(order, states, strict=False)
-    )
-
-
-def _cancelled(progress: Progress) -> TestResult:
-    return TestResult(
-        _snapshot(progress, StageState.NOT_REACHED), fetch_failure(FetchCause.CANCELLED)
-    )
-
-
-def _own(result: TestResult) -> TestResult:
-    """Return `result` with a failure of its own, whose traceback nobody else can fill again."""
-    failure = result.failure
-    if failure is None:
-        return result
-    own = FetchFailed(
-        failure.message, cause_code=failure.cause_code, hint=failure.hint, field=failure.field
-    )
-    return replace(result, failure=own)

@@ -25,6 +25,7 @@ from dashboard.services.jobs import Outcome
 from dashboard.services.many import number, to_each
 from dashboard.services.reads import Reads
 from dashboard.services.story import CREATED_MARK
+from dashboard.services.tested_details import Finding
 from dashboard.store.marks import Marks
 
 #: Names of details in one entry of the activity log.
@@ -136,19 +137,26 @@ class Connections:
         gateway = self._gateway()
         # Before the test: a source need not be asked for something that cannot be saved.
         self._require_free(who, draft.name)
-        result = None
-        if test_id and registry.can_fetch(draft.type):
-            result = self._tests.run(who, test_id, draft.type, draft.details)
-            if result.failure is not None:
-                raise result.failure
+        tested = None
+        if registry.can_fetch(draft.type):
+            tested = self._tested(who, draft, test_id)
         made = gateway.create_connection(
             who, name=draft.name, connection_type=draft.type, details=draft.details
         )
-        if result is not None:
-            self._checks.note_test(made.connection_id, result)
+        if tested is not None:
+            self._checks.note_test(made.connection_id, tested.result, age_s=tested.age_s)
         self._marks.put(CREATED_MARK, made.name)
         self._note(who, act, name=made.name, id_=made.connection_id, fields=_names(draft))
         return made
+
+    def _tested(self, who: Identity, draft: NewConnection, test_id: str) -> Finding | None:
+        """Test the draft; without a test, return what is known of one a moment before."""
+        if not test_id:
+            return self._tests.known_of(who, draft.type, draft.details)
+        result = self._tests.run(who, test_id, draft.type, draft.details)
+        if result.failure is not None:
+            raise result.failure
+        return Finding(result, 0.0)
 
     def _require_free(self, who: Identity, name: str) -> None:
         with contextlib.suppress(NotFound):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from dashboard.domain.deploy_record import DeployRecord
+from dashboard.domain.deploy_record import Deployer, DeployRecord
 from dashboard.domain.deployment import MAY_RECOVER_S
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
@@ -49,6 +49,7 @@ class _Pending:
     deploy_id: int | None
     version: str
     asked_at: float
+    begun_at: datetime
 
 
 class DeployLog:
@@ -117,19 +118,23 @@ class DeployLog:
             _LOG.warning("a deploy was not noted: %s", type(exc).__name__)
         with self._lock:
             self._over.discard(pipeline.pipeline_id)
-            self._pending[pipeline.pipeline_id] = _Pending(deploy_id, version, asked_at)
+            self._pending[pipeline.pipeline_id] = _Pending(deploy_id, version, asked_at, record.at)
         self._reads.invalidate_for_all(DEPLOYS)
 
-    def seen(self, pipeline: Pipeline, status: DeploymentStatus) -> None:
-        """Take what the platform told of a deployment just now: it may be ready, or gone."""
+    def seen(self, pipeline: Pipeline, status: DeploymentStatus, asked_at: datetime) -> None:
+        """Take what the platform told of a deployment: it may be ready, or gone.
+
+        Parameters
+        ----------
+        asked_at
+            When it was asked for, UTC: what was deployed later is not told of.
+        """
         number = pipeline.pipeline_id
         if status.state is PipelineState.NOT_DEPLOYED:
-            with self._lock:
-                is_over = number in self._over
-            if not is_over:
-                self.end(number)
+            self._gone(number, asked_at)
             return
         with self._lock:
+            self._over.discard(number)
             pending = self._pending.get(number)
             answers = status.state in _SERVING and (
                 pending is not None
@@ -140,18 +145,49 @@ class DeployLog:
             del self._pending[number]
         self._ready(number, pending)
 
-    def end(self, pipeline_id: int) -> None:
-        """End what is kept of a pipeline that was undeployed."""
+    def version(self, pipeline_id: int) -> str:
+        """Return the version that was deployed from here and is not over; empty without one."""
         with self._lock:
-            self._pending.pop(pipeline_id, None)
-            self._over.add(pipeline_id)
+            pending = self._pending.get(pipeline_id)
+        if pending is not None and pending.deploy_id is None:  # it could not be stored
+            return pending.version
         try:
-            if self._records.end(pipeline_id, self._now()):
+            return self._records.version(pipeline_id)
+        except DashboardError:
+            return pending.version if pending is not None else ""
+
+    def end(self, pipeline_id: int, version: str) -> None:
+        """End what is kept of the deploy of a version, which was undeployed or replaced."""
+        with self._lock:
+            pending = self._pending.get(pipeline_id)
+            if pending is not None and pending.version == version:
+                del self._pending[pipeline_id]
+        try:
+            if self._records.end(pipeline_id, self._now(), version=version):
                 self._reads.invalidate_for_all(DEPLOYS)
         except DashboardError:
+            # The watch sees that it is gone, and tries again.
+            _LOG.warning("the end of a deployment was not noted")
+
+    def _gone(self, pipeline_id: int, asked_at: datetime) -> None:
+        """End what was deployed before the platform was asked; it tells so again and again."""
+        with self._lock:
+            pending = self._pending.get(pipeline_id)
+            if pending is not None and pending.begun_at <= asked_at:
+                del self._pending[pipeline_id]
+            if pipeline_id in self._over:
+                return
+            self._over.add(pipeline_id)
+        try:
+            if self._records.end_before(pipeline_id, self._now(), asked_at=asked_at):
+                self._reads.invalidate_for_all(DEPLOYS)
+            is_over = not self._records.version(pipeline_id)
+        except DashboardError:
+            is_over = False
+            _LOG.warning("the end of a deployment was not noted")
+        if not is_over:
             with self._lock:
                 self._over.discard(pipeline_id)
-            _LOG.warning("the end of a deployment was not noted")
 
     def is_rolling(self, pipeline_id: int, status: DeploymentStatus) -> bool:
         """Whether a version deployed from here does not answer yet, and still may."""
@@ -174,6 +210,18 @@ class DeployLog:
             return found if is_it else None
 
         return Query((who.key, DEPLOYS, pipeline.pipeline_id, pipeline.name), load, _FRESH_S)
+
+    def deployer(
+        self, who: Identity, pipeline: Pipeline, version: str
+    ) -> Query[tuple[Deployer, ...]]:
+        """Read who deployed a version from here, whoever it was; empty if it was nobody."""
+        number, name = pipeline.pipeline_id, pipeline.name
+
+        def load() -> tuple[Deployer, ...]:
+            found = self._records.deployer(number, name, version)
+            return (found,) if found is not None else ()
+
+        return Query((who.key, DEPLOYS, number, name, version), load, _FRESH_S)
 
     def mine(self, who: Identity) -> tuple[DeployRecord, ...]:
         """Return what this person deployed and nobody has undeployed from here, oldest first.

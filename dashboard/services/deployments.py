@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from typing import IO, Final
+from collections.abc import Callable
+from typing import Final
 
-from dashboard.domain.activity import Act, ActResult
-from dashboard.domain.deploy_record import DeployRecord
+from dashboard.domain.activity import Act
+from dashboard.domain.deploy_record import Deployer, DeployRecord
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
-from dashboard.domain.model import ModelVersion, UploadProgress
+from dashboard.domain.model import ModelVersion, NewModel, UploadProgress
 from dashboard.domain.pipeline import PIPELINE_NAME_RULE, Pipeline, PipelineState
 from dashboard.domain.settings_words import problems
 from dashboard.domain.workspace import NAME_RULE
@@ -21,9 +20,11 @@ from dashboard.services import catalog
 from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.deploy_log import DeployLog, UsualStart
+from dashboard.services.deploy_notes import DeployNotes, asked_for
 from dashboard.services.idle_guard import IdleGuard
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Query, Reads
+from dashboard.services.turns import Turns, starting
 from dashboard.services.watch import DeploymentWatch
 
 _GOING: Final = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.DEGRADED)
@@ -46,10 +47,9 @@ class Deployments:
         self._reads = reads
         self._watch = watch
         self._deploys = deploys
-        self._activity = activity
+        self._notes = DeployNotes(gateway, activity)
         self._guard = guard
-        self._lock = threading.Lock()
-        self._being_deployed: set[int] = set()
+        self._turns = Turns()
 
     def deploy(
         self,
@@ -79,8 +79,8 @@ class Deployments:
         check_settings(settings)
         number = pipeline.pipeline_id
         # The idle guard does not stop in between what was started a moment before its time was up.
-        held = self._guard.held(number)
-        with self._alone(pipeline), held, self._noting(who, pipeline, Act.DEPLOYED):
+        held, noting = self._guard.held(number), self._notes.noting(who, Act.DEPLOYED, pipeline)
+        with held, self._turns.deploying(pipeline), noting:
             asked_at = self._deploys.clock()
             with self._guard.awaited(number, idle_minutes):
                 made = self._send(who, pipeline, model_version, settings)
@@ -98,37 +98,55 @@ class Deployments:
                 self._watch.give_up_expecting(who, pipeline)
                 return self._runs_already(who, pipeline, idle_minutes)
             self._watch.confirm(who, pipeline)
-        self._note(who, Act.DEPLOYED, pipeline, note=_asked_for(settings, idle_minutes))
+        self._notes.note(who, Act.DEPLOYED, pipeline, note=asked_for(settings, idle_minutes))
         return Outcome(f"Starting {pipeline.name}.", result=str(pipeline.pipeline_id))
 
-    def undeploy(self, who: Identity, pipeline: Pipeline, *, is_noted: bool = True) -> Outcome:
+    def undeploy(
+        self, who: Identity, pipeline: Pipeline, *, is_noted: bool = True, only: str = ""
+    ) -> Outcome:
         """Stop a pipeline; the watch says when it has stopped.
+
+        A deploy or an undeploy of it that is being sent from here is awaited.
 
         Parameters
         ----------
         is_noted
             Whether the activity log is to tell of it; the idle guard writes its own entry.
+        only
+            The pipeline version that is meant; empty for whatever runs.
+
+        Raises
+        ------
+        Conflict
+            Another version was deployed from here since, so nothing was sent.
         """
-        noting = self._noting(who, pipeline, Act.UNDEPLOYED) if is_noted else _NOTHING
-        self._watch.expect(who, pipeline, PipelineState.STOPPING)
-        with noting:
-            try:
-                self._gateway().undeploy(who, pipeline)
-            except DashboardError:
-                self._watch.give_up_expecting(who, pipeline)
-                raise
-            finally:
-                self._forget_lists(who)
-        self._watch.confirm(who, pipeline)
-        self._deploys.end(pipeline.pipeline_id)
-        self._guard.disarm(pipeline.pipeline_id)
+        with self._turns.undeploying(pipeline):
+            # Asked before: a deploy from another dashboard right after it is none of this.
+            version = self._deploys.version(pipeline.pipeline_id)
+            if only and version not in ("", only):
+                raise Conflict(f"{pipeline.name} was deployed again since. It was left alone.")
+            noting = self._notes.noting(who, Act.UNDEPLOYED, pipeline)
+            with noting if is_noted else contextlib.nullcontext():
+                self._send_undeploy(who, pipeline)
+            if version:
+                self._deploys.end(pipeline.pipeline_id, version)
+                self._guard.disarm(pipeline.pipeline_id, version)
         if is_noted:
-            self._note(who, Act.UNDEPLOYED, pipeline)
+            self._notes.note(who, Act.UNDEPLOYED, pipeline)
         return Outcome(f"Undeploying {pipeline.name}. Its CPU and memory are being freed.")
 
     def last(self, who: Identity, pipeline: Pipeline) -> Query[DeployRecord | None]:
         """Read this person's newest deploy of a pipeline from here; None without one."""
         return self._deploys.last(who, pipeline)
+
+    def deployer(
+        self, who: Identity, pipeline: Pipeline, version: str
+    ) -> Query[tuple[Deployer, ...]]:
+        """Read who deployed a version from here, whoever it was; empty if it was nobody.
+
+        The platform does not tell who makes a pipeline's versions.
+        """
+        return self._deploys.deployer(who, pipeline, version)
 
     def mine(self, who: Identity) -> tuple[DeployRecord, ...]:
         """Return what this person deployed and nobody has undeployed from here, oldest first.
@@ -162,66 +180,54 @@ class Deployments:
                 who, workspace_id=workspace_id, name=name, model_version=model_version
             )
         except DashboardError as exc:
-            self._note_in(who, Act.PIPELINE_CREATED, workspace_id, name, error=exc)
+            self._notes.note_in(who, Act.PIPELINE_CREATED, workspace_id, name, error=exc)
             raise
         finally:
             self._forget_lists(who)
-        self._note(who, Act.PIPELINE_CREATED, made)
+        self._notes.note(who, Act.PIPELINE_CREATED, made)
         return Outcome(
             f"Created {made.name}. It uses nothing until you deploy it.",
             result=str(made.pipeline_id),
         )
 
-    def upload_summarizer(
+    def upload_model(
         self,
         who: Identity,
+        model: NewModel,
         *,
-        workspace_id: int,
-        name: str,
-        file_name: str,
-        content: IO[bytes],
         on_progress: Callable[[UploadProgress], None] = lambda _progress: None,
     ) -> Outcome:
-        """Upload a Hugging Face summarization zip and wait until the platform has taken it in."""
-        if NAME_RULE.fullmatch(name) is None:
+        """Upload a model and wait until the platform has taken it in; see `PlatformGateway`."""
+        if NAME_RULE.fullmatch(model.name) is None:
             raise InvalidInput(
                 "The platform takes letters, digits and dashes only, with a letter first.",
                 hint="For example hf-summarizer.",
                 field="name",
             )
         try:
-            version = self._gateway().upload_model(
-                who,
-                workspace_id=workspace_id,
-                name=name,
-                file_name=file_name,
-                content=content,
-                on_progress=on_progress,
-            )
+            version = self._gateway().upload_model(who, model, on_progress=on_progress)
         except DashboardError as exc:
-            self._note_in(who, Act.MODEL_UPLOADED, workspace_id, name, error=exc)
+            self._notes.note_in(who, Act.MODEL_UPLOADED, model.workspace_id, model.name, error=exc)
             raise
         finally:
             self._reads.invalidate(who.key, catalog.MODELS)
-        self._note_in(who, Act.MODEL_UPLOADED, workspace_id, version.model_name)
+        self._notes.note_in(who, Act.MODEL_UPLOADED, model.workspace_id, version.model_name)
         return Outcome(
             f"Uploaded {version.model_name}. It is ready.", result=str(version.version_id)
         )
 
     # How a deploy is made
 
-    @contextlib.contextmanager
-    def _alone(self, pipeline: Pipeline) -> Iterator[None]:
-        """Let one deploy of a pipeline be sent at a time: the second person is told."""
-        with self._lock:
-            if pipeline.pipeline_id in self._being_deployed:
-                raise _starting(pipeline)
-            self._being_deployed.add(pipeline.pipeline_id)
+    def _send_undeploy(self, who: Identity, pipeline: Pipeline) -> None:
+        self._watch.expect(who, pipeline, PipelineState.STOPPING)
         try:
-            yield
+            self._gateway().undeploy(who, pipeline)
+        except DashboardError:
+            self._watch.give_up_expecting(who, pipeline)
+            raise
         finally:
-            with self._lock:
-                self._being_deployed.discard(pipeline.pipeline_id)
+            self._forget_lists(who)
+        self._watch.confirm(who, pipeline)
 
     def _send(
         self,
@@ -236,7 +242,7 @@ class Deployments:
         is_first = now.state is PipelineState.STARTING and not now.running_versions
         is_going = now.state in _GOING and self._deploys.is_rolling(pipeline.pipeline_id, now)
         if is_first or is_going:
-            raise _starting(pipeline)
+            raise starting(pipeline)
         self._watch.expect(who, pipeline, PipelineState.STARTING)
         try:
             return gateway.deploy(who, pipeline, model_version=model_version, settings=settings)
@@ -257,63 +263,9 @@ class Deployments:
         changed = self._guard.set_minutes(who, pipeline, minutes)
         return Outcome(f"{told} {changed.message}")
 
-    # What is noted
-
-    @contextlib.contextmanager
-    def _noting(self, who: Identity, pipeline: Pipeline, act: Act) -> Iterator[None]:
-        try:
-            yield
-        except DashboardError as exc:
-            self._note(who, act, pipeline, error=exc)
-            raise
-
-    def _note(
-        self,
-        who: Identity,
-        act: Act,
-        pipeline: Pipeline,
-        *,
-        note: str = "",
-        error: DashboardError | None = None,
-    ) -> None:
-        self._activity.note(
-            who,
-            act,
-            result=ActResult.DONE if error is None else ActResult.FAILED,
-            workspace=pipeline.workspace_name,
-            pipeline=pipeline.name,
-            note=note if error is None else error.message,
-        )
-
-    def _note_in(
-        self,
-        who: Identity,
-        act: Act,
-        workspace_id: int,
-        name: str,
-        *,
-        error: DashboardError | None = None,
-    ) -> None:
-        """Note what was done in a workspace that is known by its number."""
-        room = ""
-        with contextlib.suppress(DashboardError):
-            rooms = self._gateway().list_workspaces(who)
-            room = next((one.name for one in rooms if one.workspace_id == workspace_id), "")
-        self._activity.note(
-            who,
-            act,
-            result=ActResult.DONE if error is None else ActResult.FAILED,
-            workspace=room,
-            pipeline=name,
-            note="" if error is None else error.message,
-        )
-
     def _forget_lists(self, who: Identity) -> None:
         self._reads.invalidate(who.key, catalog.PIPELINES)
         self._reads.invalidate(who.key, catalog.DEPLOYMENTS)
-
-
-_NOTHING: Final[contextlib.AbstractContextManager[None]] = contextlib.nullcontext()
 
 
 def check_settings(settings: DeploymentSettings) -> None:
@@ -326,18 +278,3 @@ def check_settings(settings: DeploymentSettings) -> None:
     """
     for field, told in problems(settings).items():
         raise InvalidInput(told, field=field)
-
-
-def _starting(pipeline: Pipeline) -> Conflict:
-    return Conflict(
-        f"Somebody is starting {pipeline.name} already. Nothing was sent a second time.",
-        title="It is starting already",
-        hint="Wait until it runs, or cancel that start first.",
-    )
-
-
-def _asked_for(settings: DeploymentSettings, idle_minutes: int | None) -> str:
-    size = f"{settings.total_cpus:g} CPU and {settings.total_memory_bytes / 2**30:.3g} GiB"
-    replicas = "1 replica" if settings.replicas == 1 else f"{settings.replicas} replicas"
-    stops = f" Stops when unused for {idle_minutes} min." if idle_minutes is not None else ""
-    return f"{size}, {replicas}.{stops}"

@@ -241,6 +241,7 @@ class Fetching:
             connection_id=connection.connection_id,
             connection_name=connection.name,
             workspace=workspace.name,
+            workspace_id=workspace.workspace_id,
             note="" if failure is None else failure.message,
         )
 

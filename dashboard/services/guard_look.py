@@ -1,11 +1,12 @@
-"""The idle guard's look at the platform: what runs, what its log tells, and the stop itself."""
+"""The idle guard's look at the platform: what runs, what its log tells, and whether it is time."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from dashboard.domain.activity import Act, ActResult
+from dashboard.domain.activity import Act
 from dashboard.domain.identity import Identity
 from dashboard.domain.idle import Guard
 from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
@@ -14,23 +15,21 @@ from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.clock import Clock
 from dashboard.services.guard_state import STOPPABLE, Guarded, Pace
+from dashboard.services.guard_stop import GuardStop, NotYet, Undeploy, pipeline_of
 from dashboard.services.pipeline_use import PipelineUse
 from dashboard.store.guard_records import GuardRecords
 
 NOBODY = "Cannot stop it: nobody is signed in."
 FOREIGN = "It was deployed again from elsewhere since. It is not the idle guard's to stop."
-#: How the guard signs in the activity log.
-SIGNED = "idle guard"
+ANOTHER = "Off: the pipeline that it watched is gone, and another one has its number."
 
 _LOG_ROWS = 20
 #: A version that is no older may be about to be deployed by somebody.
 _FRESH_VERSION = timedelta(minutes=2)
 #: So long after a deploy the platform may not know of it yet.
 _JUST_ARMED = timedelta(seconds=30)
-#: What a stop may take before another dashboard tries it.
-_CLAIM = timedelta(minutes=2)
 
-Undeploy = Callable[[Identity, Pipeline], object]
+_LOG = logging.getLogger(__name__)
 
 
 class GuardLook:
@@ -59,13 +58,20 @@ class GuardLook:
     ) -> None:
         self._gateway = gateway
         self._identity = identity
-        self._undeploy = undeploy
         self._records = records
         self._use = use
-        self._activity = activity
         self._on_unexpected = on_unexpected
         self._clock = clock or Clock()
         self._pace = pace or Pace()
+        self._stop = GuardStop(
+            undeploy=undeploy,
+            records=records,
+            use=use,
+            activity=activity,
+            on_unexpected=on_unexpected,
+            clock=self._clock,
+            pace=self._pace,
+        )
 
     def look(self, one: Guarded, is_current: Callable[[Guarded], bool]) -> bool:
         """Look at a pipeline, and stop it if it is time; whether it is to be forgotten.
@@ -79,6 +85,8 @@ class GuardLook:
         """
         try:
             return self._look(one, is_current)
+        except _Another:
+            return self._let_go(one)
         except DashboardError as exc:
             self._fail(one, f"The platform could not be asked. {exc.message}")
         except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
@@ -107,7 +115,7 @@ class GuardLook:
 
     def _status(self, who: Identity, guard: Guard) -> DeploymentStatus:
         try:
-            return self._gateway().status(who, _pipeline(guard))
+            return self._gateway().status(who, pipeline_of(guard))
         except NotFound:
             return DeploymentStatus(PipelineState.NOT_DEPLOYED)
 
@@ -125,7 +133,7 @@ class GuardLook:
     ) -> bool:
         try:
             return self._weigh(one, who, is_current)
-        except _NotYet as exc:
+        except NotYet as exc:
             if exc.told:
                 self._fail(one, exc.told)
             else:
@@ -139,8 +147,8 @@ class GuardLook:
             self._read_log(one, who)
         if not is_in_use and self._is_due(one) and one.state in STOPPABLE:
             if self._may_be_replaced(who, one.guard):
-                raise _NotYet
-            if is_current(one) and self._stop(one, who):
+                raise NotYet
+            if is_current(one) and self._stop.stop(one, who):
                 return True
         one.problem, one.failures = "", 0
         one.plan(self._pace, now=self._clock.now(), is_in_use=is_in_use)
@@ -166,15 +174,15 @@ class GuardLook:
 
     def _read_log(self, one: Guarded, who: Identity) -> None:
         try:
-            page = self._gateway().log_page(who, _pipeline(one.guard), limit=_LOG_ROWS)
+            page = self._gateway().log_page(who, pipeline_of(one.guard), limit=_LOG_ROWS)
         except DashboardError as exc:
-            raise _NotYet(
+            raise NotYet(
                 f"It is not stopped: the platform's log cannot be read. {exc.message}"
             ) from None
         times = [row.get("time") for row in page.rows]
         known = [float(at) for at in times if isinstance(at, int | float) and at >= 0]
         if times and not known:
-            raise _NotYet("It is not stopped: the platform's log tells no times.")
+            raise NotYet("It is not stopped: the platform's log tells no times.")
         now = self._clock.now()
         one.note_log(known, now=now)
         one.sure(self._pace, now=now)
@@ -198,72 +206,38 @@ class GuardLook:
         return self._clock.now() - newest.created_at < _FRESH_VERSION
 
     def _found(self, who: Identity, guard: Guard) -> Pipeline:
-        return self._gateway().get_pipeline(
-            who, workspace_id=guard.workspace_id, name=guard.pipeline_name
-        )
+        """Read the pipeline that is watched; its number may be another one's by now.
 
-    def _stop(self, one: Guarded, who: Identity) -> bool:
-        """Undeploy it, if nothing has come up since; whether it was undeployed."""
-        now, guard = self._clock.now(), one.guard
-        number = guard.pipeline_id
-        if not one.begin_stop(self._pace, self._use.last(number), now=now):
-            return False
+        A platform that was begun anew, such as a sandbox, gives its numbers again.
+        """
         try:
-            # Asked after the stop has begun: a deploy holds the pipeline first, then looks for one.
-            # A run of another process may have begun meanwhile, too.
-            if self._is_in_use(one):
-                return False
-            # Of several dashboards with one database, one stops it.
-            claimed_until = now + _CLAIM
-            if one.is_stored and not self._records.claim_stop(guard, now=now, until=claimed_until):
-                raise _NotYet
-            self._undeploy_it(one, who)
-        finally:
-            one.end_stop()
-        self._records.drop(number, guard.version)
-        self._note(guard, who, ActResult.DONE, f"Unused for {guard.minutes} min.")
-        return True
+            found = self._gateway().get_pipeline(
+                who, workspace_id=guard.workspace_id, name=guard.pipeline_name
+            )
+        except NotFound:
+            raise _Another from None
+        known = {one.version for one in found.versions}
+        if found.pipeline_id != guard.pipeline_id or (known and guard.version not in known):
+            raise _Another
+        return found
 
-    def _undeploy_it(self, one: Guarded, who: Identity) -> None:
+    def _let_go(self, one: Guarded) -> bool:
+        """Forget a guard whose pipeline is not there any more: what has its number is not its."""
         guard = one.guard
         try:
-            self._undeploy(who, _pipeline(guard))
-        except Exception as exc:  # noqa: BLE001 - whatever it was, it is tried again
-            error = exc if isinstance(exc, DashboardError) else self._on_unexpected(exc)
-            self._records.keep_until(guard.pipeline_id, guard.kept_until)
-            if one.failures == 0:
-                self._note(guard, who, ActResult.FAILED, error.message)
-            raise _NotYet(f"It could not be stopped. {error.message}") from None
-
-    def _note(self, guard: Guard, who: Identity, result: ActResult, note: str) -> None:
-        self._activity.note(
-            Identity(who.key, SIGNED, SIGNED),
-            Act.STOPPED_IDLE,
-            result=result,
-            workspace=guard.workspace_name,
-            pipeline=guard.pipeline_name,
-            note=note,
-        )
+            is_first = self._records.drop(guard.pipeline_id, guard.version)
+        except DashboardError as exc:
+            self._fail(one, f"The platform could not be asked. {exc.message}")
+            return False
+        _LOG.warning("pipeline %d is another one now: its idle guard is gone", guard.pipeline_id)
+        who = self._identity()
+        if is_first and who is not None:
+            self._stop.note(guard, who, ANOTHER, act=Act.GUARD_CHANGED)
+        return True
 
     def _fail(self, one: Guarded, problem: str) -> None:
         one.fail(problem, self._pace, now=self._clock.now())
 
 
-class _NotYet(Exception):
-    """It is not stopped now, for a reason that is told, if it is one to tell."""
-
-    def __init__(self, told: str = "") -> None:
-        super().__init__(told)
-        self.told = told
-
-
-def _pipeline(guard: Guard) -> Pipeline:
-    """Return the pipeline as far as a call about its deployment needs it."""
-    return Pipeline(
-        pipeline_id=guard.pipeline_id,
-        name=guard.pipeline_name,
-        workspace_id=guard.workspace_id,
-        workspace_name=guard.workspace_name,
-        created_at=guard.armed_at,
-        updated_at=guard.armed_at,
-    )
+class _Another(Exception):
+    """The number of the pipeline that is watched belongs to another one."""

@@ -52,12 +52,6 @@ class Pace:
         return self.minutes(min(0.5 * 2 ** (max(failures, 1) - 1), 10.0))
 
 
-def _set_event() -> threading.Event:
-    event = threading.Event()
-    event.set()
-    return event
-
-
 @dataclass(slots=True)
 class Guarded:
     """One pipeline under guard. Whoever reads and changes it holds its `lock`.
@@ -88,8 +82,8 @@ class Guarded:
         When to look again.
     turn
         The number of the look that was asked for last: an earlier one is not taken any more.
-    settled
-        Set but while it is being stopped.
+    is_stopping
+        Whether it is being stopped in this moment.
     """
 
     guard: Guard
@@ -107,13 +101,8 @@ class Guarded:
     failures: int = 0
     is_looking: bool = False
     turn: int = 0
-    settled: threading.Event = field(default_factory=_set_event, repr=False)
+    is_stopping: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it is being stopped in this moment."""
-        return not self.settled.is_set()
 
     @property
     def counts_from(self) -> datetime | None:
@@ -173,13 +162,21 @@ class Guarded:
             return used_at is not None and self.note_use(LastUse(used_at))
 
     def note_stored(self, stored: Guard, *, now: datetime) -> None:
-        """Take in what stands in the database, where another process may have written."""
+        """Take in what stands in the database, where another process may have written.
+
+        What lies in the future was written before the clock was put back, and says nothing now.
+        """
         with self.lock:
-            times = [at for at in (stored.used_at, self.guard.used_at) if at is not None]
+            known = self.guard
+            uses = [at for at in (stored.used_at, known.used_at) if at is not None and at <= now]
+            ready_at = stored.ready_at
+            if ready_at is None or ready_at > now:
+                ready_at = known.ready_at
             merged = replace(
                 stored,
-                ready_at=stored.ready_at or self.guard.ready_at,
-                used_at=max(times, default=None),
+                armed_at=stored.armed_at if stored.armed_at <= now else known.armed_at,
+                ready_at=ready_at,
+                used_at=max(uses, default=None),
             )
             self.guard = none_after(merged, now)
 
@@ -218,16 +215,22 @@ class Guarded:
             self.next_at = now
             return True
 
-    def keep(self, minutes: int, pace: Pace, *, now: datetime) -> datetime | None:
-        """Put the stop off, and return until when; None where there is none to put off."""
+    def kept_until(self, minutes: int, pace: Pace, *, now: datetime) -> datetime | None:
+        """Return until when the stop can be put off; None where there is none to put off."""
         with self.lock:
             if self.guard.minutes is None or not self.is_ours or self.is_stopping:
                 return None
-            until = max(self.stops_at(pace) or now, now) + pace.minutes(minutes)
+            return max(self.stops_at(pace) or now, now) + pace.minutes(minutes)
+
+    def keep(self, until: datetime, *, now: datetime) -> bool:
+        """Put the stop off until a time. False while it is being stopped: nothing is changed."""
+        with self.lock:
+            if self.is_stopping:
+                return False
             self.guard = replace(self.guard, kept_until=until)
             self.not_before, self.is_notice = None, False
             self.next_at = now
-            return until
+            return True
 
     def begin_stop(self, pace: Pace, last: LastUse | None, *, now: datetime) -> bool:
         """Say that it is being stopped, if it is due; nothing can put it off from then on."""
@@ -236,12 +239,12 @@ class Guarded:
             stops_at = self.stops_at(pace)
             if stops_at is None or stops_at > now:
                 return False
-            self.settled.clear()
+            self.is_stopping = True
             return True
 
     def end_stop(self) -> None:
         """Say that it is not being stopped any more."""
-        self.settled.set()
+        self.is_stopping = False
 
     def fail(self, problem: str, pace: Pace, *, now: datetime) -> timedelta:
         """Note that it could not do its work; return how long it waits now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import threading
 import time
@@ -11,7 +12,14 @@ from dataclasses import dataclass, replace
 from typing import IO, Final, Protocol
 
 from dashboard.domain.identity import Identity
-from dashboard.domain.model import Model, ModelDetails, ModelVersion, UploadProgress
+from dashboard.domain.model import (
+    Model,
+    ModelDetails,
+    ModelVersion,
+    NewModel,
+    UploadProgress,
+    is_onnx_file,
+)
 from dashboard.errors import InvalidInput
 from dashboard.services.catalog import MODELS, GatewayOf
 from dashboard.services.jobs import Outcome
@@ -46,17 +54,10 @@ class Upload:
 
 
 class SendModel(Protocol):
-    """Uploads, waits for the conversion's outcome and notes it: `Deployments.upload_summarizer`."""
+    """Uploads, waits for the conversion's outcome and notes it: `Deployments.upload_model`."""
 
     def __call__(
-        self,
-        who: Identity,
-        *,
-        workspace_id: int,
-        name: str,
-        file_name: str,
-        content: IO[bytes],
-        on_progress: Callable[[UploadProgress], None],
+        self, who: Identity, model: NewModel, *, on_progress: Callable[[UploadProgress], None]
     ) -> Outcome:
         """Return what is told of it."""
         ...
@@ -111,10 +112,8 @@ class Models:
                 if one.owner == who.key
             )
 
-    def upload(
-        self, who: Identity, *, workspace_id: int, name: str, file_name: str, content: IO[bytes]
-    ) -> Outcome:
-        """Upload a zip of a summarizer and wait until the platform has taken it in.
+    def upload(self, who: Identity, model: NewModel) -> Outcome:
+        """Upload a model and wait until the platform has taken it in.
 
         Raises
         ------
@@ -122,19 +121,16 @@ class Models:
             The name (field `name`) or the file (field `file`) cannot be used, by what is seen here
             or by what the platform says after the conversion.
         """
-        check_zip(content)
+        check_file(model.file_name, model.content)
         number = next(self._numbers)
-        begun = Upload(number, who.key, workspace_id, name, file_name, self._clock())
+        begun = Upload(
+            number, who.key, model.workspace_id, model.name, model.file_name, self._clock()
+        )
         with self._lock:
             self._uploads[number] = begun
         try:
             return self._send(
-                who,
-                workspace_id=workspace_id,
-                name=name,
-                file_name=file_name,
-                content=content,
-                on_progress=lambda progress: self._note(who, number, progress),
+                who, model, on_progress=lambda progress: self._note(who, number, progress)
             )
         finally:
             with self._lock:
@@ -150,14 +146,50 @@ class Models:
             self._reads.invalidate(who.key, MODELS)
 
 
-def check_zip(content: IO[bytes]) -> None:
-    """Look whether it can be a packed model, so that nothing large is sent in vain.
+def check_file(file_name: str, content: IO[bytes]) -> None:
+    """Look whether it can be a model, so that nothing large is sent in vain.
 
     Raises
     ------
     InvalidInput
         With the field `file`.
     """
+    if is_onnx_file(file_name):
+        _check_onnx(content)
+    else:
+        _check_zip(content)
+
+
+def columns_in(text: str) -> tuple[str, ...]:
+    """Return the columns of a typed list, parted by commas.
+
+    Raises
+    ------
+    InvalidInput
+        One is there twice; with the field `columns`.
+    """
+    columns = tuple(part.strip() for part in text.split(",") if part.strip())
+    if len(set(columns)) < len(columns):
+        raise InvalidInput("A column is there twice; each input has its own.", field="columns")
+    return columns
+
+
+def _check_onnx(content: IO[bytes]) -> None:
+    size_bytes = content.seek(0, io.SEEK_END)
+    content.seek(0)
+    # Any bytes may be a message of ONNX; but a zip of one is a common slip.
+    if size_bytes == 0:
+        raise InvalidInput("This file is empty.", field="file")
+    if zipfile.is_zipfile(content):
+        raise InvalidInput(
+            "This is a zip, not an ONNX model.",
+            hint="Unpack it and choose the .onnx file itself.",
+            field="file",
+        )
+    content.seek(0)
+
+
+def _check_zip(content: IO[bytes]) -> None:
     content.seek(0)
     try:
         with zipfile.ZipFile(content) as archive:

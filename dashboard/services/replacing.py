@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from dashboard.connectors import registry
-from dashboard.connectors.base import TestResult
 from dashboard.connectors.pending import (
     Pending,
     addresses_of,
@@ -52,6 +51,7 @@ from dashboard.services.replace_steps import (
     linked_rooms,
 )
 from dashboard.services.resuming import OUTLINE, Resuming, kept_paths
+from dashboard.services.tested_details import Finding
 
 if TYPE_CHECKING:
     from dashboard.store.database import Store
@@ -170,8 +170,8 @@ class Replacing(Resuming):
             connector.check(pending.details, pending.touched)
             if is_same(before.details, pending.details):
                 return _unchanged(connection)
-            result = self._test(who, before.connection, pending, test_id)
-            return self._replaced(who, before, pending, changes, result)
+            tested = self._test(who, before.connection, pending, test_id)
+            return self._replaced(who, before, pending, changes, tested)
         except InvalidInput:
             raise  # nothing was tried yet: the form is still being filled in
         except DashboardError as exc:
@@ -213,13 +213,16 @@ class Replacing(Resuming):
 
     def _test(
         self, who: Identity, connection: Connection, pending: Pending, test_id: str
-    ) -> TestResult | None:
-        if not test_id or not registry.can_fetch(connection.type):
+    ) -> Finding | None:
+        """Test the new details; without a test, return what is known of one a moment before."""
+        if not registry.can_fetch(connection.type):
             return None
+        if not test_id:
+            return self._tests.known_of(who, connection.type, Secret(pending.details))
         result = self._tests.run(who, test_id, connection.type, Secret(pending.details))
         if result.failure is not None:
             raise result.failure
-        return result
+        return Finding(result, 0.0)
 
     def _replaced(
         self,
@@ -227,7 +230,7 @@ class Replacing(Resuming):
         before: Held,
         pending: Pending,
         changes: Sequence[Change],
-        result: TestResult | None,
+        tested: Finding | None,
     ) -> Outcome:
         record = self._new_record(who, before, pending, changes)
         with self._journal.begun(self._gateway(), who, record) as steps:
@@ -237,7 +240,9 @@ class Replacing(Resuming):
                 self._give_up(steps, exc)
             made = self._to_new(steps, stand)
         kept = kept_paths(before.details, pending.details)
-        self._checks.replaced(before.connection, made, kept, result)
+        self._checks.replaced(
+            before.connection, made, kept, tested, is_same_source=_is_same_source(before, pending)
+        )
         self._note(who, Act.EDITED, made, steps.record.fields)
         told = words.done(steps.record, [leaf.label for leaf in pending.dropped])
         if not steps.record.state.is_over:
@@ -303,6 +308,11 @@ class Replacing(Resuming):
     def _unfinished(self, steps: Steps, cause: DashboardError) -> words.Unfinished:
         self._journal.stop(steps, cause.message)
         return words.unfinished(steps.record, cause)
+
+
+def _is_same_source(before: Held, pending: Pending) -> bool:
+    connector = registry.connector_for(before.connection.type)
+    return addresses_of(connector, before.details) == addresses_of(connector, pending.details)
 
 
 def _unchanged(connection: Connection) -> Outcome:

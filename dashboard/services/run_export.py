@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.row_note import RowNote
 from dashboard.domain.run import RowState, Run
+from dashboard.domain.settings_json import settings_of
 from dashboard.errors import DashboardError, NotFound
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome

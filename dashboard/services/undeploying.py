@@ -35,11 +35,11 @@ class Undeploying:
     Parameters
     ----------
     undeploy
-        Stops one pipeline, and tells whoever follows it.
+        Stops one pipeline if it still runs this version, and tells whoever follows it.
     """
 
     def __init__(
-        self, gateway: GatewayOf, *, undeploy: Callable[[Identity, Pipeline], object]
+        self, gateway: GatewayOf, *, undeploy: Callable[[Identity, Started], object]
     ) -> None:
         self._gateway = gateway
         self._undeploy = undeploy
@@ -59,7 +59,7 @@ class Undeploying:
             try:
                 state = self._state(who, one)
                 if state is _Found.OURS:
-                    self._undeploy(who, one.pipeline)
+                    self._undeploy(who, one)
                     stopped.append(one.pipeline.name)
                 elif state is _Found.ANOTHER:
                     left.append(one.pipeline.name)

@@ -36,6 +36,8 @@ _KEPT_S = 3600.0
 _DRAWN_S = 300.0
 
 StatusOf = Callable[[Identity, Pipeline], DeploymentStatus]
+#: Told of a new answer, and of when it was asked for.
+OnStatus = Callable[[Pipeline, DeploymentStatus, datetime], None]
 #: These answers are about who asks, not about the deployment.
 _DENIED = (AccessDenied, AuthenticationFailed, NotFound)
 _NEVER = float("-inf")
@@ -86,7 +88,7 @@ class DeploymentWatch:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_unexpected: Callable[[BaseException], DashboardError],
-        on_status: Callable[[Pipeline, DeploymentStatus], None] = lambda _pipeline, _status: None,
+        on_status: OnStatus = lambda _pipeline, _status, _asked_at: None,
     ) -> None:
         self._pool = pool
         self._status_of = status_of
@@ -245,7 +247,7 @@ class DeploymentWatch:
         return max(RESTING_EVERY_S, deployed * MOVING_EVERY_S)
 
     def _ask(self, entry: _Entry, viewer: _Viewer) -> None:
-        asked_at = self._clock()
+        asked_at, asked_when = self._clock(), self._now()
         status: DeploymentStatus | None = None
         error: DashboardError | None = None
         try:
@@ -271,7 +273,7 @@ class DeploymentWatch:
                     entry.watched.take(status, now, deployed_s=self._deployed_s(viewer))
             viewer.answered.set()
         if status is not None and is_new:
-            self._on_status(viewer.pipeline, status)
+            self._on_status(viewer.pipeline, status, asked_when)
 
     def _deployed_s(self, viewer: _Viewer) -> float | None:
         """How long ago its newest version was made, which each deploy does."""

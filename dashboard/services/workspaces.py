@@ -33,7 +33,9 @@ class Workspaces:
             room = self._gateway().create_workspace(who, name)
         finally:
             self._reads.invalidate(who.key, catalog.WORKSPACES)
-        self._activity.note(who, Act.WORKSPACE_CREATED, workspace=room.name)
+        self._activity.note(
+            who, Act.WORKSPACE_CREATED, workspace=room.name, workspace_id=room.workspace_id
+        )
         return Outcome(f"Created the workspace {room.name}.", result=str(room.workspace_id))
 
     def add_member(
@@ -58,7 +60,13 @@ class Workspaces:
         same = (one.email for one in members if one.email.casefold() == address.casefold())
         address = next(same, address)
         told = f"{address} joined as {role}"
-        self._activity.note(who, Act.MEMBER_ADDED, workspace=room.name, note=told)
+        self._activity.note(
+            who,
+            Act.MEMBER_ADDED,
+            workspace=room.name,
+            workspace_id=room.workspace_id,
+            note=told,
+        )
         return Outcome(f"{address} is in {room.name} now, as {role}.")
 
 

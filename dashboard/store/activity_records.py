@@ -10,9 +10,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import and_, delete, func, insert, not_, or_, select
 
-from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
+from dashboard.domain.activity import (
+    OF_A_WORKSPACE,
+    Act,
+    Activity,
+    ActivityFilter,
+    ActResult,
+    Viewer,
+)
 from dashboard.store.schema import ACTIVITIES
 from dashboard.store.texts import storable
 
@@ -49,15 +56,24 @@ class ActivityRecords:
             "workspace": storable(entry.workspace, most=_LONGEST_NAME),
             "pipeline": storable(entry.pipeline, most=_LONGEST_NAME),
             "told_sealed": self._sealed(entry),
+            "workspace_id": entry.workspace_id,
         }
         with self._store.write() as connection:
             connection.execute(insert(ACTIVITIES), values)
 
     def page(
-        self, wanted: ActivityFilter, *, offset: int, limit: int
+        self, wanted: ActivityFilter, *, offset: int, limit: int, viewer: Viewer | None = None
     ) -> tuple[tuple[Activity, ...], int]:
-        """Return some of the wanted entries, newest first, and how many there are in all."""
+        """Return some of the wanted entries, newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        viewer
+            Whose view it is; None for all there is.
+        """
         which = _which(wanted)
+        if viewer is not None:
+            which.append(_visible_to(viewer))
         counted = select(func.count()).select_from(ACTIVITIES).where(*which)
         newest = (
             select(ACTIVITIES)
@@ -111,6 +127,7 @@ class ActivityRecords:
             fields=fields,
             note=note,
             activity_id=record["activity_id"],
+            workspace_id=record["workspace_id"],
         )
 
     def _sealed(self, entry: Activity) -> bytes | None:
@@ -131,6 +148,28 @@ class ActivityRecords:
 def _binding(at: datetime) -> str:
     # The id is not known before the entry is written.
     return f"activity:{at.timestamp():.6f}"
+
+
+def _visible_to(viewer: Viewer) -> ColumnElement[bool]:
+    columns = ACTIVITIES.c
+    names_pipeline = func.coalesce(columns.pipeline, "") != ""
+    names_none = and_(columns.workspace == "", not_(names_pipeline))
+    of_connection = and_(
+        columns.connection_name != "",
+        not_(names_pipeline),
+        columns.act.not_in([act.value for act in OF_A_WORKSPACE]),
+    )
+    visible = [
+        columns.workspace_id.in_(sorted(viewer.workspace_ids)),
+        and_(columns.workspace_id.is_(None), names_none),
+        of_connection,
+    ]
+    if viewer.who_id:
+        # Those of old have a name alone, and who makes a workspace chooses its name: such an entry
+        # is shown to whoever did what it tells.
+        by_viewer = columns.who_id == storable(viewer.who_id, most=_LONGEST_NAME)
+        visible.append(and_(columns.workspace_id.is_(None), by_viewer))
+    return or_(*visible)
 
 
 def _which(wanted: ActivityFilter) -> list[ColumnElement[bool]]:

@@ -30,6 +30,8 @@ _LONGEST_MARK: Final = 64
 _LONGEST_TEXT: Final = 1000
 _LARGEST_COUNT: Final = 2**63 - 1
 _AT_ONCE: Final = 500
+#: The cause of a failure by which the source is known to look at the sign-in.
+_ASKED: Final = "unauthorised"
 _STAGES: Final = {stage.value: stage for stage in Stage}
 _STATES: Final = {state.value: state for state in StageState}
 _KINDS: Final = {kind.value: kind for kind in CheckKind}
@@ -48,8 +50,8 @@ class CheckRecords:
     def keep(self, check: Check) -> Check:
         """Keep a check in the place of the one of its kind before; return it with its history.
 
-        `last_passed_at` and `failing_since` of what is given are not looked at: they follow from
-        what was kept before.
+        `last_passed_at`, `failing_since` and `asked_at` of what is given are not looked at: they
+        follow from what was kept before.
         """
         try:
             return self._keep(check)
@@ -149,6 +151,7 @@ class CheckRecords:
             "rows": min(check.rows, _LARGEST_COUNT),
             "last_passed_at": check.last_passed_at,
             "failing_since": check.failing_since,
+            "asked_at": check.asked_at,
         }
 
     def _check(self, record: Sequence[Any], stages: tuple[StageResult, ...] = ()) -> Check:
@@ -188,6 +191,12 @@ def _stages(text: str) -> tuple[StageResult, ...]:
 
 
 def _with_history(check: Check, known: Sequence[Check]) -> Check:
+    asked = [one.asked_at for one in known if one.asked_at is not None]
+    # A token that cannot be sent fails by the same cause, before the source was reached.
+    done = {one.stage for one in check.stages if one.state is StageState.DONE}
+    if check.cause_code == _ASKED and Stage.CONNECT in done:
+        asked.append(check.at)
+    check = replace(check, asked_at=max(asked, default=None))
     before = next((one for one in known if one.kind is check.kind), None)
     if check.passed:
         return replace(check, last_passed_at=check.at, failing_since=None)

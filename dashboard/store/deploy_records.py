@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, delete, insert, select, update
 
-from dashboard.domain.deploy_record import DeployRecord
-from dashboard.domain.deployment_settings import DeploymentSettings, engine_config, settings_of
+from dashboard.domain.deploy_record import Deployer, DeployRecord
+from dashboard.domain.deployment_settings import DeploymentSettings
+from dashboard.domain.settings_json import engine_config, settings_of
 from dashboard.errors import DashboardError
 from dashboard.store.schema import DEPLOYS
 from dashboard.store.texts import storable
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, RowMapping
+    from sqlalchemy import ColumnElement, RowMapping, Update
 
     from dashboard.store.database import Store
 
@@ -70,10 +71,31 @@ class DeployRecords:
                 .values(ready_after_s=after_s)
             )
 
-    def end(self, pipeline_id: int, at: datetime) -> bool:
-        """End what is not over of a pipeline; return whether there was anything."""
+    def version(self, pipeline_id: int) -> str:
+        """Return the version of a pipeline's deploy that is not over; empty without one."""
+        newest = (
+            select(DEPLOYS.c.version)
+            .where(_not_over(pipeline_id))
+            .order_by(DEPLOYS.c.deploy_id.desc())
+            .limit(1)
+        )
+        with self._store.read() as connection:
+            return str(connection.scalar(newest) or "")
+
+    def end(self, pipeline_id: int, at: datetime, *, version: str) -> bool:
+        """End the deploy of one version if it is not over; return whether it was not.
+
+        A later deploy, of another dashboard maybe, is none of that.
+        """
+        same = DEPLOYS.c.version == storable(version, most=_LONGEST_ID)
         with self._store.write() as connection:
-            return bool(connection.execute(_ending(pipeline_id, at)).rowcount)
+            return bool(connection.execute(_ending(pipeline_id, at).where(same)).rowcount)
+
+    def end_before(self, pipeline_id: int, at: datetime, *, asked_at: datetime) -> bool:
+        """End what was deployed before `asked_at` and is not over; whether there was anything."""
+        earlier = DEPLOYS.c.at <= asked_at
+        with self._store.write() as connection:
+            return bool(connection.execute(_ending(pipeline_id, at).where(earlier)).rowcount)
 
     def last(self, pipeline_id: int, *, who_id: str) -> DeployRecord | None:
         """Return the newest deploy of a pipeline by one person."""
@@ -81,6 +103,18 @@ class DeployRecords:
             and_(DEPLOYS.c.pipeline_id == pipeline_id, _by(who_id)), limit=1, newest_first=True
         )
         return found[0] if found else None
+
+    def deployer(self, pipeline_id: int, name: str, version: str) -> Deployer | None:
+        """Return who deployed a version of a pipeline, or None if it was nobody from here."""
+        same = and_(
+            DEPLOYS.c.pipeline_id == pipeline_id,
+            DEPLOYS.c.pipeline_name == storable(name, most=_LONGEST_NAME),
+            DEPLOYS.c.version == storable(version, most=_LONGEST_ID),
+        )
+        wanted = select(DEPLOYS.c.who_id, DEPLOYS.c.who).where(same)
+        with self._store.read() as connection:
+            found = connection.execute(wanted.limit(1)).one_or_none()
+        return None if found is None else Deployer(found.who_id, found.who)
 
     def not_ended(self, *, who_id: str) -> tuple[DeployRecord, ...]:
         """Return what one person deployed and nobody has ended from here, oldest first."""
@@ -131,12 +165,12 @@ class DeployRecords:
             return None
 
 
-def _ending(pipeline_id: int, at: datetime) -> Any:  # noqa: ANN401 - an update of this table
-    return (
-        update(DEPLOYS)
-        .where(DEPLOYS.c.pipeline_id == pipeline_id, DEPLOYS.c.ended_at.is_(None))
-        .values(ended_at=at)
-    )
+def _not_over(pipeline_id: int) -> ColumnElement[bool]:
+    return and_(DEPLOYS.c.pipeline_id == pipeline_id, DEPLOYS.c.ended_at.is_(None))
+
+
+def _ending(pipeline_id: int, at: datetime) -> Update:
+    return update(DEPLOYS).where(_not_over(pipeline_id)).values(ended_at=at)
 
 
 def _by(who_id: str) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 #: Raise it with every change of the tables below, and say in `database.py` how to get there.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -213,6 +213,8 @@ CHECKS = Table(
     Column("rows", BigInteger, nullable=False),
     Column("last_passed_at", UtcTime),
     Column("failing_since", UtcTime),
+    # When the source last asked for a sign-in that it did not get.
+    Column("asked_at", UtcTime),
 )
 
 #: Since when a detail that a replace has kept is what it is; the platform knows only when the
@@ -247,6 +249,8 @@ ACTIVITIES = Table(
     Column("pipeline", Text),
     # Names of fields and a sentence, as JSON.
     Column("told_sealed", LargeBinary),
+    # Whose members may see it: names may be doubled. None where it is about no workspace.
+    Column("workspace_id", BigInteger),
 )
 
 #: Guarded replaces, names and ids only. One that is not over and that nobody carries is unfinished.
@@ -325,4 +329,32 @@ GUARDS = Table(
     # The last inference that is known of, from here or from the platform's log.
     Column("used_at", UtcTime),
     Column("kept_until", UtcTime),
+    # While a dashboard stops it: until when that holds if the dashboard dies over it.
+    Column("stopping_until", UtcTime),
+)
+
+#: How the last preflight of each person, connection and pipeline ended.
+PREFLIGHTS = Table(
+    "preflights",
+    METADATA,
+    # SHA-256 of the person's id, so that it can be a key.
+    Column("who_mark", String(64), primary_key=True),
+    Column("workspace_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("connection_id", String(64), primary_key=True),
+    Column("pipeline_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ended_at", UtcTime, nullable=False),
+    Column("version_id", BigInteger, nullable=False),
+    # The steps with their marks, times and words, as JSON.
+    Column("steps_sealed", LargeBinary),
+)
+
+#: Requests and deploys under way, other than runs: while there is one, nobody stops its pipeline.
+PIPELINE_USES = Table(
+    "pipeline_uses",
+    METADATA,
+    Column("use_id", String(64), primary_key=True),
+    Column("pipeline_id", BigInteger, nullable=False, index=True),
+    # The process that it goes through, and until when that holds without a renewal.
+    Column("owner", String(64), nullable=False),
+    Column("until", UtcTime, nullable=False),
 )

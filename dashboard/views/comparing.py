@@ -65,6 +65,7 @@ def sides(pair: Pair, listed: Sequence[Run]) -> None:
             side = Side(letter, run, _choices(run, other, listed), other)
             run_side(
                 side,
+                me=runtime.current().identity().user_id,
                 zone=zone,
                 on_choose=_chooser(pair, letter),
                 on_open=lambda run_id: session.go_to("summarize", run=run_id),
@@ -157,11 +158,13 @@ def _choices(run: Run | None, other: Run | None, listed: Sequence[Run]) -> list[
 
 def _chooser(pair: Pair, letter: str) -> Callable[[str], None]:
     def choose(run_id: str) -> None:
-        ids = {
+        drawn = {
             "a": pair.a.run_id if pair.a is not None else "",
             "b": pair.b.run_id if pair.b is not None else "",
-            letter.lower(): run_id,
         }
+        # The other one may have been chosen since, and both choices come together.
+        now = {name: st.query_params.get(name, shown) for name, shown in drawn.items()}
+        ids = {**now, letter.lower(): run_id}
         st.query_params.from_dict({name: value for name, value in ids.items() if value})
 
     return choose

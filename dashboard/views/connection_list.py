@@ -99,7 +99,8 @@ def _draw_bar(index: ConnectionIndex, shown: set[str]) -> None:
         len(chosen),
         elsewhere=sum(one.connection_id not in shown for one in chosen),
         is_testing=current.tests.check_progress(current.identity()) is not None,
-        on_act=lambda act: _act(act, chosen),
+        # Asked anew: a click can come together with the tick before it.
+        on_act=lambda act: _act(act, index.chosen(session.ticked())),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from components.connection_details import worked_words
 from components.connection_form import Bound
 from components.detail_editor import KEEP, DetailRow
 from components.text import told_when
@@ -29,7 +30,11 @@ def rows(edited: Editor, pending: Pending, health: Health | None) -> dict[int, D
     drawn = {}
     for place, leaf in enumerate(edited.leaves):
         spec = edited.known.get(place)
-        status = _status(leaf, health if edited.connector.uses(leaf.path) else None)
+        is_proven = leaf.path in edited.outline.addresses or (
+            health is not None and health.asks_for_sign_in
+        )
+        told = health if edited.connector.uses(leaf.path) else None
+        status = _status(leaf, told, is_proven=is_proven)
         row = DetailRow(
             place,
             leaf.label,
@@ -67,7 +72,7 @@ def _typed_row(
     )
 
 
-def _status(leaf: Leaf, health: Health | None) -> str:
+def _status(leaf: Leaf, health: Health | None, *, is_proven: bool) -> str:
     if not leaf.is_set:
         return "not set"
     now = datetime.now(UTC)
@@ -76,7 +81,8 @@ def _status(leaf: Leaf, health: Health | None) -> str:
         told += f" {told_when(leaf.set_at, now=now, zone=session.zone())}"
     worked_at = health.last_passed_at if health is not None else None
     if worked_at is not None and (leaf.set_at is None or worked_at >= leaf.set_at):
-        told += f", last worked {told_when(worked_at, now=now, zone=session.zone())}"
+        words = worked_words(is_proven=is_proven)
+        told += f", {words} {told_when(worked_at, now=now, zone=session.zone())}"
     return told
 
 

@@ -44,6 +44,9 @@ def overview(connection: Connection, rooms: Sequence[Workspace], linked: Sequenc
     outline = live.read(current.replacing.outline(who, connection))
     checks = _checks(connection)
     known = health_of(checks or (), datetime.now(UTC))
+    addresses = (
+        {path[0] for path in outline.value.addresses} if outline.value is not None else set()
+    )
     details_list(
         connection.parts,
         outline.value.leaves if outline.value is not None else None,
@@ -51,6 +54,7 @@ def overview(connection: Connection, rooms: Sequence[Workspace], linked: Sequenc
         last_passed_at=known.last_passed_at,
         zone=session.zone(),
         uses=lambda key: registry.connector_for(connection.type).uses((key,)),
+        proven=lambda key: known.asks_for_sign_in or key in addresses,
         trouble=outline.error.message if outline.error and outline.value is None else "",
     )
     connection_testing.draw(connection, checks)

@@ -114,6 +114,7 @@ def _facts(pipeline: Pipeline, state: live.FormState) -> DeployFacts | None:
         is_starting=first_start and not state.is_busy,
         is_busy=state.is_busy,
         error=state.error,
+        last_model=last.model_name if last is not None else "",
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard import live, runtime
-from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.model import Model, ModelVersion
 from dashboard.domain.pipeline import Pipeline
+from dashboard.domain.settings_json import settings_of
 
 
 def stored_settings(pipeline: Pipeline) -> DeploymentSettings | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.messages import field_box
 from components.text import plain
 from dashboard import live, runtime, session, strings
@@ -93,13 +93,14 @@ def _new_pipeline(subject: str) -> None:
             st.markdown("It needs a workspace. Create one on the page Workspaces first.")
             return
         ids = list(names)
+        room_key = session.form_key(form, "room")
         room_id = st.selectbox(
             "Workspace",
             ids,
             index=_place(ids, room_text),
             format_func=lambda one: names[one],
             help=strings.WORKSPACE,
-            key=session.form_key(form, "room"),
+            key=room_key,
         )
         versions = deploying.usable(deploying.models_of(room_id))
         if versions:
@@ -107,7 +108,7 @@ def _new_pipeline(subject: str) -> None:
         else:
             st.markdown("This workspace holds no model yet.")
         with st.expander("Upload a model", expanded=not versions):
-            uploading.form(room_id, upload)
+            uploading.form(room_id, upload, room_key=room_key)
 
     dialog()
 
@@ -128,22 +129,27 @@ def _pipeline_from(
 ) -> None:
     current = runtime.current()
     who = current.identity()
-    version = st.selectbox(
+    version_key = session.form_key(form, "version")
+    drawn_version = st.selectbox(
         "Model version",
         versions,
         index=_place([one.version_id for one in versions], preset),
         format_func=lambda one: (
             f"{plain(one.model_name)}, version {presenting.short_id(one.version)}"
         ),
-        key=session.form_key(form, "version"),
+        key=version_key,
     )
-    name_key = session.form_key(form, "name")
+    name_key, room_key = session.form_key(form, "name"), session.form_key(form, "room")
     with field_box("pipeline_name", state.error):
-        st.text_input("Name", value=version.model_name.lower(), key=name_key)
+        st.text_input("Name", value=drawn_version.model_name.lower(), key=name_key)
 
     sent_form = live.drawn_form(form)
 
     def create() -> None:
+        # Read where it is kept: a click can come together with the change before it.
+        if st.session_state.get(room_key, room_id) != room_id:
+            return  # the models of the workspace chosen now have not been seen yet
+        version = st.session_state.get(version_key) or drawn_version
         name = str(st.session_state.get(name_key, "")).strip()
         live.submit(
             lambda: current.deployments.create(
@@ -157,7 +163,7 @@ def _pipeline_from(
     st.button(
         "Create pipeline",
         type="primary",
-        disabled=state.is_busy,
+        **outage.off(disabled=state.is_busy),
         key="new_pipeline_submit",
         on_click=create,
     )
@@ -200,7 +206,7 @@ def _new_workspace(_subject: str) -> None:
         st.button(
             "Create workspace",
             type="primary",
-            disabled=state.is_busy,
+            **outage.off(disabled=state.is_busy),
             key="new_workspace_submit",
             on_click=create,
         )

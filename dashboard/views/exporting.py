@@ -9,7 +9,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from components import loading
+from components import loading, outage
 from components.messages import field_error
 from components.text import count, md, short
 from dashboard import live, runtime, session
@@ -113,7 +113,7 @@ def _act(choice: _Choice, close: Callable[[], None]) -> None:
         st.button(
             "Making the file…" if is_busy else "Make the file",
             type="primary",
-            disabled=is_busy or len(chosen) > MOST_CONNECTIONS,
+            **outage.off(disabled=is_busy or len(chosen) > MOST_CONNECTIONS),
             key="export_connections_make",
             on_click=start,
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from components import outage
 from components.import_form import (
     ImportRow,
     SlotField,
@@ -117,7 +119,7 @@ def fill_in(
     drafts = parts[part]
     rows = [_row(draft, taken, here) for draft in drafts]
     import_table(rows)
-    error_is_drawn = import_cards(rows, state.error, key_of=_key)
+    error_is_drawn = import_cards(rows, state.error, key_of=partial(_key_in, part))
     if any(row.rooms_here for row in rows):
         st.toggle(
             "Link to the workspaces of the same name",
@@ -138,10 +140,12 @@ def _button(file_id: str, part: int, rows: Sequence[ImportRow], *, is_busy: bool
     def start() -> None:
         current = runtime.current()
         who = current.identity()
-        names = [_new_name(place, row) for place, row in enumerate(rows)]
+        if st.session_state.get(_key("part"), part) != part:
+            return  # what the part chosen now holds has not been seen yet
+        names = [_new_name(part, place, row) for place, row in enumerate(rows)]
         # Read where it is kept: a click can come together with the last change.
         filled = {
-            (place, slot.name): Secret(_typed(f"slot_{place}_{number}"))
+            (place, slot.name): Secret(_typed(part, f"slot_{place}_{number}"))
             for place, row in enumerate(rows)
             if names[place]
             for number, slot in enumerate(row.slots)
@@ -168,13 +172,13 @@ def _button(file_id: str, part: int, rows: Sequence[ImportRow], *, is_busy: bool
         session.renew_form(FILE_FORM)
         session.go_to("connections")
 
-    wanted = sum(bool(_new_name(place, row)) for place, row in enumerate(rows))
+    wanted = sum(bool(_new_name(part, place, row)) for place, row in enumerate(rows))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Importing…" if is_busy else f"Import {count(wanted, 'connection')}",
             type="primary",
             icon=":material/upload:",
-            disabled=is_busy or not wanted,
+            **outage.off(disabled=is_busy or not wanted),
             key="import_connections_import",
             on_click=start,
         )
@@ -218,15 +222,20 @@ def _row(draft: Draft, taken: frozenset[str], here: Sequence[str]) -> ImportRow:
     )
 
 
-def _new_name(place: int, row: ImportRow) -> str:
+def _new_name(part: int, place: int, row: ImportRow) -> str:
     """Return the name a row is imported under; an empty one leaves it out."""
-    if not st.session_state.get(_key(tick_name(place, is_taken=row.is_taken))):
+    if not st.session_state.get(_key_in(part, tick_name(place, is_taken=row.is_taken))):
         return ""
-    return _typed(f"name_{place}").strip() or row.name
+    return _typed(part, f"name_{place}").strip() or row.name
 
 
-def _typed(field: str) -> str:
-    return str(st.session_state.get(_key(field)) or "")
+def _typed(part: int, field: str) -> str:
+    return str(st.session_state.get(_key_in(part, field)) or "")
+
+
+def _key_in(part: int, field: str) -> str:
+    """Key of a field of one part: what is typed for one must never be sent with another."""
+    return _key(f"{part}_{field}")
 
 
 def _key(field: str) -> str:

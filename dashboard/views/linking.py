@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components import link_form, loading, presenting
+from components import link_form, loading, outage, presenting
 from components.link_form import Preview
 from components.messages import field_error
 from components.text import count
@@ -192,10 +192,12 @@ def _rest(subject: str, known: _Known, plan: Callable[[], LinkPlan | None]) -> N
         st.button(
             _label(shown),
             type="primary",
-            **(
-                presenting.off()
-                if shown is not None and not shown.link
-                else {"disabled": shown is None or not shown.changes}
+            **outage.off(
+                **(
+                    presenting.off()
+                    if shown is not None and not shown.link
+                    else {"disabled": shown is None or not shown.changes}
+                )
             ),
             key="linking_submit",
             on_click=_submit,

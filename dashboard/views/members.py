@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components import outage
 from components.messages import field_box, field_error
 from components.text import count, md
 from dashboard import live, runtime, session
@@ -81,7 +82,7 @@ def _form(form: str, state: live.FormState, room: Workspace, name: str) -> None:
     st.button(
         "Adding…" if state.is_busy else "Add",
         type="primary",
-        disabled=state.is_busy,
+        **outage.off(disabled=state.is_busy),
         key="add_member_submit",
         on_click=add,
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from components import model_drawer
+from components import model_drawer, outage
 from components.choices import filter_field, hold, search_field
 from components.model_table import ModelLine, model_line
 from components.pager import pager
@@ -191,7 +191,9 @@ def _version(model: Model, version: ModelVersion) -> Callable[[], None]:
         session.go_to("pipelines", pipeline=str(number))
 
     def new_pipeline() -> None:
-        session.open_dialog("new_pipeline", f"{model.workspace_id}:{version.version_id}")
+        # Asked anew: a click can come together with the choice before it.
+        chosen = _chosen(model, choice_of(session.address(PARAMETERS))) or version
+        session.open_dialog("new_pipeline", f"{model.workspace_id}:{chosen.version_id}")
 
     def draw_version() -> None:
         model_drawer.version_choice(model, version, now=now, zone=zone, on_choose=choose)
@@ -199,8 +201,10 @@ def _version(model: Model, version: ModelVersion) -> Callable[[], None]:
         st.button(
             "New pipeline…",
             icon=":material/add:",
-            disabled=not version.is_usable,
-            help=None if version.is_usable else "Only a version that is ready can be used.",
+            **outage.off(
+                disabled=not version.is_usable,
+                help=None if version.is_usable else "Only a version that is ready can be used.",
+            ),
             key="model_drawer_new_pipeline",
             on_click=new_pipeline,
         )

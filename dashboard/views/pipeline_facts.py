@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from components import outage, presenting
 from components.pipeline_facts import Holder, LastRequest, PipelineFacts
 from dashboard import live, runtime, session
-from dashboard.domain.deploy_record import DeployRecord
 from dashboard.domain.deploy_trouble import Cause, trouble_of
 from dashboard.domain.deployment import deployed_at
-from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.identity import Identity
 from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
 from dashboard.domain.run import Run
+from dashboard.domain.settings_json import settings_of
+from dashboard.errors import Conflict
 from dashboard.services import last_use
 from dashboard.services.watch import DeploymentView
 from dashboard.views import deploying
@@ -47,7 +48,7 @@ def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> 
         )
     view = current.watch.look(who, pipeline, wait_s=session.read_budget_s(), closely=is_open)
     uses = view.state is not None and view.state.uses_resources
-    record = _record(pipeline) if uses else None
+    by = _by(view, pipeline, who) if uses else ""
     is_wrong = view.status is not None and trouble_of(view.status) is not None
     return PipelineFacts(
         pipeline=pipeline,
@@ -62,7 +63,8 @@ def gather(pipeline: Pipeline, listed: Sequence[Pipeline], *, is_open: bool) -> 
         model_version=deploying.model_version_of(pipeline) if is_open else None,
         guard=current.guard.view(pipeline.pipeline_id) if uses else None,
         deployed_at=since(pipeline, view, now=datetime.now(UTC)) if uses else None,
-        by=_by(record, view, pipeline, who),
+        by=by or "",
+        is_foreign=by is None,
         last_use=_last_use(pipeline, is_open=is_open),
         holders=_holders(pipeline, listed) if is_wrong else (),
         log_lines=_log_lines(pipeline, view.status) if is_open else (),
@@ -88,21 +90,17 @@ def settings_in(pipeline: Pipeline) -> DeploymentSettings | None:
     return deploying.stored_settings(pipeline)
 
 
-def _record(pipeline: Pipeline) -> DeployRecord | None:
-    """Return the last deploy that was asked for here, if there was one."""
-    current = runtime.current()
-    return live.read(current.deployments.last(current.identity(), pipeline), wait=False).value
-
-
-def _by(
-    record: DeployRecord | None, view: DeploymentView, pipeline: Pipeline, who: Identity
-) -> str:
-    """Who deployed it; empty where it was not from here, or what runs is another version."""
+def _by(view: DeploymentView, pipeline: Pipeline, who: Identity) -> str | None:
+    """Who deployed what runs; empty while that is not known, None where it was not from here."""
     running = view.status.running_versions if view.status is not None else ()
-    newest = tuple(one.version for one in pipeline.versions[:1])
-    if record is None or record.version not in (running or newest):
+    versions = running or tuple(one.version for one in pipeline.versions[:1])
+    if len(versions) != 1:
         return ""
-    return _person(record.who_id, record.who, who)
+    current = runtime.current()
+    known = live.read(current.deployments.deployer(who, pipeline, versions[0]), wait=False).value
+    if known is None:
+        return ""
+    return next((_person(one.who_id, one.who, who) for one in known), None)
 
 
 def _person(user_id: str, address: str, who: Identity) -> str:
@@ -158,4 +156,7 @@ def _log_lines(pipeline: Pipeline, status: DeploymentStatus | None) -> tuple[str
         return ()
     current = runtime.current()
     query = last_use.pod_log(current.gateway, current.identity(), pipeline, pod.name)
-    return live.read(query, wait=False).value or ()
+    known = live.read(query, wait=False)
+    if isinstance(known.error, Conflict):
+        return (known.error.message,)
+    return known.value or ()

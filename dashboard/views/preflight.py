@@ -13,9 +13,8 @@ from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
 from dashboard.domain.pipeline import Pipeline, PipelineState
-from dashboard.domain.preflight import PreflightView, Way
+from dashboard.domain.preflight import PreflightView, Subject, Way
 from dashboard.domain.workspace import Workspace, labels
-from dashboard.services.preflight import Subject
 
 _POLL_S = 0.25
 _COMING = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.DEGRADED)
@@ -39,11 +38,12 @@ def draw(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> None:
             _what_lacks(connection)
         return
     subject = Subject(room.workspace_id, connection.connection_id, pipeline.pipeline_id)
-    view = current.preflight.view(current.identity(), subject)
+    version_id = pipeline.versions[0].version_id if pipeline.versions else 0
+    view = current.preflight.view(current.identity(), subject, version_id=version_id)
     with st.container(horizontal=True):
         _run_button(subject, view)
         _way_on(subject, pipeline, view)
-    _steps(subject)
+    _steps(subject, version_id)
 
 
 def _run_button(subject: Subject, view: PreflightView | None) -> None:
@@ -107,7 +107,7 @@ def _is_moving(subject: Subject) -> bool:
     return awaited or (view is not None and view.is_running)
 
 
-def _steps(subject: Subject) -> None:
+def _steps(subject: Subject, version_id: int) -> None:
     was_moving = _is_moving(subject)
 
     @st.fragment(run_every=_POLL_S if was_moving else None, key="preflight_poll")
@@ -117,7 +117,7 @@ def _steps(subject: Subject) -> None:
             st.rerun()
         current = runtime.current()
         who = current.identity()
-        view = current.preflight.view(who, subject)
+        view = current.preflight.view(who, subject, version_id=version_id)
         if view is not None and not view.is_running:
             # Its age is told.
             session.note_due(5.0 if view.age_s < 60 else 30.0)

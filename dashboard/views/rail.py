@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ import streamlit as st
 
 from components import idle_guard, outage, presenting
 from components.badges import Look, badge
-from components.text import count, md
+from components.text import md
 from dashboard import live, runtime, session
 from dashboard.domain.idle import GuardView
 from dashboard.domain.pipeline import Pipeline, PipelineState
@@ -19,6 +20,12 @@ from dashboard.views import guarding
 
 _MOST_NAMED = 4
 _SANDBOX = Look("science", "yellow", "")
+_RAIL_WORDS = {
+    PipelineState.STARTING: "starting",
+    PipelineState.STOPPING: "stopping",
+    PipelineState.ERROR: "in error",
+}
+_RAIL_ORDER = ("running", *_RAIL_WORDS.values())
 _INSTANCE = Look("cloud", "green", "")
 
 
@@ -72,13 +79,9 @@ def _running_card() -> None:
     ]
     if not busy:
         return
-    running = sum(view.state is not PipelineState.STARTING for _, view in busy)
-    told = [count(running, "pipeline") + " running"] if running else []
-    if running < len(busy):
-        told.append(f"{len(busy) - running} starting")
     guards = {one.pipeline_id: current.guard.view(one.pipeline_id) for one, _ in busy}
     with st.container(border=True, key="rail_running", gap="xsmall"):
-        st.markdown(f"**{', '.join(told)}**")
+        st.markdown(f"**{_counts(view.state for _, view in busy)}**")
         _first_stop(guards, count_of=len(busy))
         for pipeline, view in busy[:_MOST_NAMED]:
             st.markdown(f":small[{md(pipeline.name)}: {md(str(view.state).lower())}]")
@@ -93,6 +96,16 @@ def _running_card() -> None:
             on_click=_undeploy,
             args=([pipeline for pipeline, _ in busy],),
         )
+
+
+def _counts(states: Iterable[PipelineState | None]) -> str:
+    """Say how many do what, such as `2 pipelines running, 1 starting`."""
+    words = Counter(_RAIL_WORDS.get(state, "running") for state in states if state is not None)
+    told = [f"{words[word]:,} {word}" for word in _RAIL_ORDER if words[word]]
+    first, *rest = told
+    number, _, word = first.partition(" ")
+    noun = "pipeline" if number == "1" else "pipelines"
+    return ", ".join([f"{number} {noun} {word}", *rest])
 
 
 def _first_stop(guards: Mapping[int, GuardView | None], *, count_of: int) -> None:

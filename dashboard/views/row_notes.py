@@ -17,6 +17,7 @@ from dashboard.errors import DashboardError
 from dashboard.services.run_history import LONGEST_NOTE, LONGEST_SUMMARY
 
 _MOST_NAMED = 12
+_MARKS = {Thumb.UP: "judged good", Thumb.DOWN: "judged bad", Thumb.NONE: "noted"}
 _THUMB_WORDS = {Thumb.UP: ":material/thumb_up: Good", Thumb.DOWN: ":material/thumb_down: Bad"}
 
 
@@ -45,6 +46,13 @@ def draw(run: Run, row_index: int) -> None:
                 st.skeleton(height=160)
     if notes:
         st.markdown(f":small[:gray[{_overview(notes)}]]")
+
+
+def marks(run: Run) -> Mapping[int, str]:
+    """Return what somebody thinks of each row, in words for the list of rows."""
+    current = runtime.current()
+    known = live.read(current.history.notes(current.identity(), run.run_id), wait=False)
+    return {index: _MARKS[note.thumb] for index, note in (known.value or {}).items()}
 
 
 def _fields(run: Run, row_index: int, kept: RowNote | None) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from components import loading
 from components.pager import pager
 from components.run_filters import NamesChosen, clear_names, run_filters
-from components.run_selection import RunBarAct, run_bar
+from components.run_selection import NEEDED, RunBarAct, run_bar
 from components.run_table import run_table
 from components.text import count, duration
 from dashboard import live, runtime, session
@@ -77,7 +77,8 @@ def _draw_found(hits: RunHits, wanted: RunFilter) -> None:
             ticked,
             elsewhere=sum(one not in shown for one in ticked),
             found=hits.total,
-            on_act=lambda act: _act(act, ticked, hits.run_ids),
+            # Asked anew: a click can come together with the tick before it.
+            on_act=lambda act: _act(act, session.ticked_runs(), hits.run_ids),
         )
     if hits.runs:
         run_table(
@@ -207,14 +208,16 @@ def _oldest_first(run_ids: Sequence[str]) -> list[str]:
 
 def _act(act: RunBarAct, chosen: Sequence[str], found: Sequence[str]) -> None:
     ids = ",".join(chosen)
-    if act is RunBarAct.COMPARE:
+    if act in (RunBarAct.TICK_ALL, RunBarAct.CLEAR):
+        session.set_ticked_runs(found if act is RunBarAct.TICK_ALL else [])
+    elif not chosen or len(chosen) != NEEDED.get(act, len(chosen)):
+        return
+    elif act is RunBarAct.COMPARE:
         older, newer = _oldest_first(chosen)
         session.go_to("compare", a=older, b=newer)
     elif act is RunBarAct.RENAME:
         session.open_dialog("rename_run", chosen[0])
     elif act is RunBarAct.EXPORT:
         session.open_dialog("export_run", chosen[0])
-    elif act is RunBarAct.DELETE:
-        session.open_dialog("delete_runs", ids)
     else:
-        session.set_ticked_runs(found if act is RunBarAct.TICK_ALL else [])
+        session.open_dialog("delete_runs", ids)

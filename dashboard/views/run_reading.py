@@ -196,6 +196,7 @@ def _rows(run: Run) -> None:
         chosen=session.row_read(run.run_id, default=rows[0].index),
         engine_label=engine_words(run),
         key=f"pane_{run.run_id}_{page}",
+        opinions=row_notes.marks(run),
     )
     session.note_row(run.run_id, shown)
     row_notes.draw(run, shown)

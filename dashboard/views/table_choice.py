@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -14,7 +15,7 @@ from components.fetch_progress import fetch_progress
 from components.frame import page_header
 from components.messages import field_error
 from components.run_bar import RunAct, start_bar
-from components.table_card import shown_rows, table_card
+from components.table_card import chosen_text_column, shown_rows, table_card
 from components.text import ago, count, md, plain
 from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
@@ -28,6 +29,7 @@ from dashboard.views import deploying, try_one, ways_back
 
 _FETCH = "fetch"
 _START = "start_run"
+_PIPELINE = "summarize_pipeline"
 _POLL_S = 0.25
 _READY = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
@@ -41,7 +43,7 @@ def draw() -> None:
         st.button(
             "Preflight…",
             icon=":material/flight_takeoff:",
-            help="Walks every step from the connection to an answer, before a demo.",
+            **outage.off(help="Walks every step from the connection to an answer, before a demo."),
             key="summarize_preflight",
             on_click=_preflight,
         )
@@ -70,11 +72,11 @@ def _choose(rooms: Sequence[Workspace]) -> None:
         return
     left, middle, right = st.columns([1, 1, 0.5], vertical_alignment="bottom")
     with left:
-        room = _room_field(rooms, pipelines)
+        room, room_key = _room_field(rooms, pipelines)
     linked = live.read(current.catalog.linked_connections(who, room.workspace_id))
     usable = [one for one in linked.value or () if registry.can_fetch(one.type)]
     with middle:
-        chosen = _connection_field(usable, is_loading=linked.is_first)
+        chosen, connection_key = _connection_field(usable, is_loading=linked.is_first)
     fetch = live.form_state(_FETCH)
     if fetch.done is not None and fetch.done.result:
         st.query_params["table"] = fetch.done.result
@@ -89,7 +91,7 @@ def _choose(rooms: Sequence[Workspace]) -> None:
             width="stretch",
             key="summarize_fetch",
             on_click=_fetch,
-            args=(chosen, room, live.drawn_form(_FETCH)),
+            args=(_Offered(room, room_key, usable, connection_key), live.drawn_form(_FETCH)),
         )
     if fetch.error is not None:
         field_error(fetch.error.message, fetch.error.hint)
@@ -104,7 +106,25 @@ def _choose(rooms: Sequence[Workspace]) -> None:
     try_one.draw(room, pipelines)
 
 
-def _fetch(connection: Connection | None, room: Workspace, form: live.Form) -> None:
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What could be chosen to fetch from when the button was drawn, and the fields' keys."""
+
+    room: Workspace
+    room_key: str
+    connections: Sequence[Connection]
+    connection_key: str
+
+    def chosen(self) -> Connection | None:
+        """Return what is chosen now: a click can come together with the choice before it."""
+        if st.session_state.get(self.room_key) != self.room.workspace_id:
+            return None  # what the workspace chosen now offers has not been seen yet
+        chosen = st.session_state.get(self.connection_key)
+        return next((one for one in self.connections if one.connection_id == chosen), None)
+
+
+def _fetch(offered: _Offered, form: live.Form) -> None:
+    connection, room = offered.chosen(), offered.room
     if connection is None:
         return
     current = runtime.current()
@@ -201,27 +221,32 @@ def _new_room() -> None:
     session.open_dialog("new_workspace")
 
 
-def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Workspace:
+def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> tuple[Workspace, str]:
+    """Draw the choice of a workspace; return it, and the field's key."""
     names = labels(rooms)
     ids = list(names)
     # The first visit opens the room where something can be run.
     busy = next((one.workspace_id for one in pipelines if one.workspace_id in names), ids[0])
     wanted = st.query_params.get("workspace", "")
     first = int(wanted) if wanted.isdigit() and int(wanted) in names else busy
+    key = f"summarize_room_{first}"
     room_id = st.selectbox(
         "Workspace",
         ids,
         index=ids.index(first),
         format_func=lambda one: plain(names[one]),
         help=strings.WORKSPACE,
-        key=f"summarize_room_{first}",
+        key=key,
         on_change=_choose_room,
-        args=(f"summarize_room_{first}",),
+        args=(key,),
     )
-    return next(room for room in rooms if room.workspace_id == room_id)
+    return next(room for room in rooms if room.workspace_id == room_id), key
 
 
-def _connection_field(usable: Sequence[Connection], *, is_loading: bool) -> Connection | None:
+def _connection_field(
+    usable: Sequence[Connection], *, is_loading: bool
+) -> tuple[Connection | None, str]:
+    """Draw the choice of a connection; return it, and the field's key."""
     by_id = {one.connection_id: one for one in usable}
     ids = list(by_id)
     wanted = _asked_connection(usable)
@@ -240,7 +265,7 @@ def _connection_field(usable: Sequence[Connection], *, is_loading: bool) -> Conn
         on_change=_choose_connection,
         args=(key,),
     )
-    return by_id.get(chosen) if chosen else None
+    return (by_id.get(chosen) if chosen else None), key
 
 
 def _asked_connection(usable: Sequence[Connection]) -> str:
@@ -327,13 +352,17 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline], linked: Sequence[Conn
     text_column, fit = table_card(
         passport,
         rows,
-        key=f"summarize_text_{passport.table_id}",
+        key=_text_key(passport),
         host=next((one.host or "" for one in linked if one.name == passport.connection_name), ""),
         before=before,
         zone=session.zone(),
         is_of_texts=_takes_texts(room, pipelines),
     )
     _start(room, pipelines, passport, text_column if fit.fits else None)
+
+
+def _text_key(passport: Passport) -> str:
+    return f"summarize_text_{passport.table_id}"
 
 
 def _ready_first(room: Workspace, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
@@ -346,10 +375,16 @@ def _ready_first(room: Workspace, pipelines: Sequence[Pipeline]) -> list[Pipelin
 def _takes_texts(room: Workspace, pipelines: Sequence[Pipeline]) -> bool:
     """Whether the pipeline chosen below the table begins with a summarizer, as far as is known."""
     here = _ready_first(room, pipelines)
-    chosen = st.session_state.get("summarize_pipeline")
-    pipeline = next((one for one in here if one == chosen), here[0] if here else None)
+    pipeline = _chosen_pipeline(here) if here else None
     version = deploying.model_version_of(pipeline) if pipeline is not None else None
     return version is None or version.is_summarizer
+
+
+def _chosen_pipeline(here: Sequence[Pipeline]) -> Pipeline:
+    """Return the pipeline chosen now; where there is only one, or none was chosen, the first."""
+    chosen = st.session_state.get(_PIPELINE)
+    number = chosen.pipeline_id if isinstance(chosen, Pipeline) else None
+    return next((one for one in here if one.pipeline_id == number), here[0])
 
 
 def _start(
@@ -365,7 +400,7 @@ def _start(
     pipeline = here[0]
     if len(here) > 1:
         pipeline = st.selectbox(
-            "Pipeline", here, format_func=lambda one: plain(one.name), key="summarize_pipeline"
+            "Pipeline", here, format_func=lambda one: plain(one.name), key=_PIPELINE
         )
     state = current.watch.look(who, pipeline).state
     version = deploying.model_version_of(pipeline)
@@ -373,29 +408,15 @@ def _start(
     if start.done is not None:
         st.query_params.from_dict({"run": start.done.result})
         st.rerun()
-    settings = deploying.stored_settings(pipeline)
     form = live.drawn_form(_START)
     if state in _READY and version is None:
         field_error("Which model version answers here is not known, so nothing can be recorded.")
 
     def act(asked: RunAct) -> None:
         if asked is RunAct.DEPLOY:
-            session.open_dialog("deploy", str(pipeline.pipeline_id))
-        elif asked is RunAct.START and version is not None and text_column is not None:
-            live.submit(
-                lambda: current.run_actions.start(
-                    who,
-                    table_id=passport.table_id,
-                    pipeline=pipeline,
-                    model_version=version,
-                    workspace=room,
-                    replicas=settings.replicas if settings else 1,
-                    text_column=text_column,
-                ),
-                doing="Starting the run",
-                once=f"run:{passport.table_id}:{pipeline.pipeline_id}",
-                form=form,
-            )
+            session.open_dialog("deploy", str(_chosen_pipeline(here).pipeline_id))
+        elif asked is RunAct.START and st.query_params.get("table") == passport.table_id:
+            _begin(room, _chosen_pipeline(here), passport, text_column, form)
 
     start_bar(
         pipeline=pipeline.name,
@@ -415,6 +436,39 @@ def _start(
         field_error(start.error.message, start.error.hint)
     if version is not None:
         _about(version)
+
+
+def _begin(
+    room: Workspace,
+    pipeline: Pipeline,
+    passport: Passport,
+    drawn_column: str | None,
+    form: live.Form,
+) -> None:
+    """Start a run with what is chosen now: a click can come together with the choice before it."""
+    current = runtime.current()
+    who = current.identity()
+    version = deploying.model_version_of(pipeline)
+    column = drawn_column
+    if version is not None and version.is_summarizer:
+        column = chosen_text_column(passport, _text_key(passport))
+    if version is None or column is None or current.watch.look(who, pipeline).state not in _READY:
+        return  # what is chosen now is drawn, with the reason why it cannot be started
+    settings = deploying.stored_settings(pipeline)
+    live.submit(
+        lambda: current.run_actions.start(
+            who,
+            table_id=passport.table_id,
+            pipeline=pipeline,
+            model_version=version,
+            workspace=room,
+            replicas=settings.replicas if settings else 1,
+            text_column=column,
+        ),
+        doing="Starting the run",
+        once=f"run:{passport.table_id}:{pipeline.pipeline_id}",
+        form=form,
+    )
 
 
 def _about(version: ModelVersion) -> None:

@@ -10,8 +10,8 @@ from components.test_panel import PanelState, stages_panel, waiting_stages
 from components.text import count
 from dashboard import runtime, session
 from dashboard.errors import DashboardError
-from dashboard.services.connection_tests import TestView
 from dashboard.services.jobs import JobState
+from dashboard.services.watched_tests import TestView
 
 _POLL_S = 0.25
 #: A second click that comes so soon after the first belongs to it.

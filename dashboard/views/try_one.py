@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from components import presenting
+from components import outage, presenting
 from components.messages import field_error
 from components.reading_pane import reading_pane
 from components.text import md, milliseconds, plain
@@ -22,6 +22,7 @@ from dashboard.services.try_one import MOST_CHARACTERS
 from dashboard.views import deploying
 
 _TEXT: Final = "try_one_text"
+_PIPELINE: Final = "try_one_pipeline"
 _READY: Final = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 
@@ -58,12 +59,12 @@ def _form(here: Sequence[Pipeline]) -> None:
             "Pipeline",
             list(by_id),
             format_func=lambda one: _label(by_id[one], states[one]) if one in by_id else "",
-            key="try_one_pipeline",
+            key=_PIPELINE,
         )
         pipeline = by_id.get(chosen, pipeline)
     state = states[pipeline.pipeline_id]
     with st.container(horizontal=True, vertical_alignment="center"):
-        _buttons(pipeline, state)
+        _buttons(pipeline, state, here)
         if len(ordered) == 1:
             st.markdown(f":small[:gray[{md(_label(pipeline, state))}]]", width="content")
 
@@ -73,7 +74,7 @@ def _label(pipeline: Pipeline, state: PipelineState | None) -> str:
     return f"{plain(pipeline.name)}: {told}"
 
 
-def _buttons(pipeline: Pipeline, state: PipelineState | None) -> None:
+def _buttons(pipeline: Pipeline, state: PipelineState | None, here: Sequence[Pipeline]) -> None:
     current = runtime.current()
     trial = session.trial()
     if current.try_one.is_under_way(current.identity(), trial.trial_id):
@@ -84,6 +85,7 @@ def _buttons(pipeline: Pipeline, state: PipelineState | None) -> None:
         st.button(
             "Deploy…",
             icon=":material/rocket_launch:",
+            **outage.off(),
             key="try_one_deploy",
             on_click=lambda: session.open_dialog("deploy", str(pipeline.pipeline_id)),
         )
@@ -91,18 +93,21 @@ def _buttons(pipeline: Pipeline, state: PipelineState | None) -> None:
         st.button(
             "Summarize it",
             icon=":material/play_arrow:",
-            disabled=state not in _READY,
+            **outage.off(disabled=state not in _READY),
             key="try_one_send",
             on_click=_send,
-            args=(pipeline,),
+            args=(pipeline, here),
         )
     if trial.trial_id:
         st.button("Clear", type="tertiary", key="try_one_clear", on_click=_clear_all)
 
 
-def _send(pipeline: Pipeline) -> None:
+def _send(drawn: Pipeline, here: Sequence[Pipeline]) -> None:
     current = runtime.current()
     who = current.identity()
+    # Read where it is kept: a click can come together with the choice before it.
+    chosen = st.session_state.get(_PIPELINE, drawn.pipeline_id)
+    pipeline = next((one for one in here if one.pipeline_id == chosen), drawn)
     if current.try_one.is_under_way(who, session.trial().trial_id):
         return  # the second click of a double click
     text = str(st.session_state.get(_TEXT) or "")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import streamlit as st
 
 from components.text import md
-from components.undeploy_dialog import UndeployFacts, undeploy_dialog, undeploy_many_dialog
+from components.undeploy_dialog import UndeployFacts, undeploy_dialog
 from dashboard import live, runtime, session
 from dashboard.domain.idle import LastUse
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.run import Run
 from dashboard.services import last_use
+from dashboard.services.jobs import Outcome
 from dashboard.services.undeploying import Started
 from dashboard.views import deploying
 
@@ -24,36 +27,18 @@ def draw(subject: str) -> None:
     """Say what undeploying a pipeline frees and who uses it, and ask."""
     current = runtime.current()
     who = current.identity()
-    found = [one for one in _pipelines() if str(one.pipeline_id) == subject]
-    if not found:
+    pipeline = next((one for one in _pipelines() if str(one.pipeline_id) == subject), None)
+    if pipeline is None:
         session.close_dialog()
         return
-    pipeline = found[0]
-    facts = facts_of(pipeline)
-
-    def undeploy() -> None:
-        if session.dialog() != ("undeploy", subject):
-            return  # the second click of a double click
-        session.close_dialog()
-        live.submit(
-            lambda: current.deployments.undeploy(who, pipeline),
-            doing=f"Undeploying {pipeline.name}",
-            once=f"undeploy:{pipeline.pipeline_id}",
-        )
-
-    @st.dialog(f"Undeploy {md(pipeline.name)}?", on_dismiss=session.close_dialog)
-    def dialog() -> None:
-        live.pursue()
-        undeploy_dialog(
-            facts,
-            mine=who.user_id,
-            now=datetime.now(UTC),
-            zone=session.zone(),
-            on_undeploy=undeploy,
-            on_keep=session.close_dialog,
-        )
-
-    dialog()
+    _ask(
+        f"Undeploy {md(pipeline.name)}?",
+        [pipeline],
+        lambda: current.deployments.undeploy(who, pipeline),
+        doing=f"Undeploying {pipeline.name}",
+        once=f"undeploy:{pipeline.pipeline_id}",
+        is_named=True,
+    )
 
 
 def draw_mine(_subject: str) -> None:
@@ -61,28 +46,48 @@ def draw_mine(_subject: str) -> None:
     current = runtime.current()
     who = current.identity()
     started = started_here()
-    facts = [facts_of(one.pipeline) for one in started]
+    _ask(
+        "Undeploy everything you started?",
+        [one.pipeline for one in started],
+        lambda: current.undeploying.undeploy_started(who, started),
+        doing="Undeploying everything you started",
+        once="undeploy_mine",
+    )
 
-    def undeploy() -> None:
-        if session.dialog()[0] != "undeploy_mine":
+
+def _ask(
+    question: str,
+    pipelines: Sequence[Pipeline],
+    undeploy: Callable[[], Outcome],
+    *,
+    doing: str,
+    once: str,
+    is_named: bool = False,
+) -> None:
+    """Draw the dialog that is open, and have `undeploy` done as a job once it is confirmed."""
+    mine = runtime.current().identity().user_id
+    facts = [facts_of(one) for one in pipelines]
+    opened = session.dialog()
+
+    def confirmed() -> None:
+        if session.dialog() != opened:
             return  # the second click of a double click
         session.close_dialog()
-        live.submit(
-            lambda: current.undeploying.undeploy_started(who, started),
-            doing="Undeploying everything you started",
-            once="undeploy_mine",
-        )
+        live.submit(undeploy, doing=doing, once=once)
 
-    @st.dialog("Undeploy everything you started?", width="medium", on_dismiss=session.close_dialog)
+    width: Literal["small", "medium"] = "small" if is_named else "medium"
+
+    @st.dialog(question, width=width, on_dismiss=session.close_dialog)
     def dialog() -> None:
         live.pursue()
-        undeploy_many_dialog(
+        undeploy_dialog(
             facts,
-            mine=who.user_id,
+            mine=mine,
             now=datetime.now(UTC),
             zone=session.zone(),
-            on_undeploy=undeploy,
+            on_undeploy=confirmed,
             on_keep=session.close_dialog,
+            is_named=is_named,
         )
 
     dialog()
@@ -92,13 +97,14 @@ def started_here() -> list[Started]:
     """Return what this person started here and that still uses something, oldest first."""
     current = runtime.current()
     who = current.identity()
-    known = {one.pipeline_id: one for one in _pipelines()}
-    versions = {one.pipeline_id: one.version for one in current.deployments.mine(who)}
+    # By name too: a platform that was begun anew gives its numbers again.
+    known = {(one.pipeline_id, one.name): one for one in _pipelines()}
+    mine = {(one.pipeline_id, one.pipeline_name): one for one in current.deployments.mine(who)}
     return [
-        Started(known[number], version)
-        for number, version in versions.items()
-        if number in known
-        and current.watch.look(who, known[number]).state
+        Started(known[which], record.version)
+        for which, record in mine.items()
+        if which in known
+        and current.watch.look(who, known[which]).state
         not in (PipelineState.NOT_DEPLOYED, PipelineState.STOPPING)
     ]
 

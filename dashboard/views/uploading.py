@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from components import outage
 from components.messages import field_box
 from components.model_words import upload_words
 from components.text import md, plain
 from dashboard import live, runtime, session, strings
+from dashboard.domain.model import NewModel, is_onnx_file
 from dashboard.domain.workspace import Workspace, labels
-from dashboard.services.models import Upload
+from dashboard.errors import InvalidInput
+from dashboard.services.jobs import Outcome
+from dashboard.services.models import Upload, columns_in
 
 FORM: Final = "upload_model"
 _EVERY_S: Final = 0.5
@@ -34,7 +39,7 @@ def draw(subject: str) -> None:
         elif not rooms:
             st.markdown("It needs a workspace. Create one on the page Workspaces first.")
         else:
-            form(_room(rooms, subject), state)
+            form(_room(rooms, subject), state, room_key=_room_key())
 
     dialog()
 
@@ -49,20 +54,29 @@ def _room(rooms: tuple[Workspace, ...], subject: str) -> int:
             index=next((place for place, one in enumerate(ids) if str(one) == subject), 0),
             format_func=lambda one: plain(names[one]),
             help=strings.WORKSPACE,
-            key=session.form_key(FORM, "room"),
+            key=_room_key(),
         )
     )
 
 
-def form(room_id: int, state: live.FormState) -> None:
-    """Draw the fields and the button, and what is under way in the workspace of that number."""
-    current = runtime.current()
-    who = current.identity()
+def _room_key() -> str:
+    return session.form_key(FORM, "room")
+
+
+def form(room_id: int, state: live.FormState, *, room_key: str) -> None:
+    """Draw the fields and the button, and what is under way in the workspace of that number.
+
+    Parameters
+    ----------
+    room_key
+        Key of the field in which the workspace is chosen.
+    """
     st.markdown(
-        ":small[:gray[A zip of a Hugging Face summarization model. The platform takes it in, which "
-        "can take minutes; you can leave this page meanwhile.]]"
+        ":small[:gray[A zip of a Hugging Face summarization model, or an ONNX file. The platform "
+        "takes it in, which can take minutes; you can leave this page meanwhile.]]"
     )
-    name_key = session.form_key(FORM, "name")
+    name_key, file_key = session.form_key(FORM, "name"), session.form_key(FORM, "file")
+    columns_key = session.form_key(FORM, "columns")
     with field_box("model_name", state.error_at("name")):
         st.text_input(
             "Model name",
@@ -72,35 +86,57 @@ def form(room_id: int, state: live.FormState) -> None:
             disabled=state.is_busy,
             key=name_key,
         )
-    with field_box("model_file", state.error_elsewhere("name")):
+    with field_box("model_file", state.error_elsewhere("name", "columns")):
         file = st.file_uploader(
-            "Zip file",
-            type=["zip"],
+            "Model file",
+            type=["zip", "onnx"],
             disabled=state.is_busy,
-            key=session.form_key(FORM, "file"),
+            key=file_key,
         )
+    if file is not None and is_onnx_file(file.name):
+        with field_box("model_columns", state.error_at("columns")):
+            st.text_input(
+                "Columns it reads",
+                placeholder="the names in the file",
+                help="The table's columns for the model's inputs, in the model's order, parted by "
+                "commas. Leave it empty to use the names in the file; a model with a single input "
+                "reads the column tensor.",
+                disabled=state.is_busy,
+                key=columns_key,
+            )
     progress(room_id)
     sent_form = live.drawn_form(FORM)
 
     def upload() -> None:
+        # Read where it is kept: a click can come together with the change before it.
+        chosen_room = int(st.session_state.get(room_key) or room_id)
         name = str(st.session_state.get(name_key, "")).strip()
-        if file is not None:
-            live.submit(
-                lambda: current.models.upload(
-                    who, workspace_id=room_id, name=name, file_name=file.name, content=file
-                ),
-                doing="Uploading the model",
-                once=f"upload:{room_id}:{name}",
-                form=sent_form,
-            )
+        columns = str(st.session_state.get(columns_key) or "")
+        _send(chosen_room, name, st.session_state.get(file_key), columns, sent_form)
 
     st.button(
         "Upload",
         type="primary",
-        disabled=state.is_busy or file is None,
+        **outage.off(disabled=state.is_busy or file is None),
         key="upload_model_submit",
         on_click=upload,
     )
+
+
+def _send(room_id: int, name: str, file: object, columns: str, sent_form: live.Form) -> None:
+    current = runtime.current()
+    who = current.identity()
+
+    def act() -> Outcome:
+        # One that takes another's place is on its way for a moment, and the other gone already.
+        if not isinstance(file, UploadedFile):
+            raise InvalidInput(
+                "The file has not arrived yet.", hint="Upload once its name stands there."
+            )
+        reads = columns_in(columns) if is_onnx_file(file.name) else ()
+        return current.models.upload(who, NewModel(room_id, name, file.name, file, reads))
+
+    live.submit(act, doing="Uploading the model", once=f"upload:{room_id}:{name}", form=sent_form)
 
 
 def progress(room_id: int | None = None) -> None:

@@ -42,7 +42,6 @@ class Platform:
     sandbox: RunningSandbox
     current: Runtime
     http: httpx.Client
-    token: str = ""
     runs_kept: int = 0
 
     @property
@@ -165,10 +164,7 @@ class Platform:
         )
 
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        # One token for all: a sign-in is made to be slow.
-        self.token = self.token or sandboxes.token(self.sandbox)
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = self.http.request(method, self.sandbox.url + path, headers=headers, **options)
+        answer = self.http.request(method, path, **options)
         answer.raise_for_status()
         return answer
 
@@ -192,7 +188,7 @@ def _platform(tmp_path_factory) -> Iterator[Platform]:
     folder = tmp_path_factory.mktemp("app")
     with (
         sandboxes.running_sandbox(folder / "sandbox") as sandbox,
-        httpx.Client(timeout=20.0, trust_env=False) as http,
+        sandboxes.lasting_client(sandbox) as http,
     ):
         current = runtime.start(
             Settings(

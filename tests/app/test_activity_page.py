@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from components.activity_table import by, when
-from dashboard.domain.activity import Act, Activity, ActResult
+from dashboard.domain.activity import Act, Activity, ActivityFilter, ActResult
 from dashboard.domain.identity import Identity
 from dashboard.errors import DashboardError
 from dashboard.runtime import LOCAL_KEY
@@ -60,15 +60,27 @@ def test_entries_say_who_did_what_to_which_connection(open_page, log, demo):
     assert [one.proto.label for one in at.get("download_button")] == ["CSV", "JSON"]
 
 
-def test_a_long_sentence_gets_rows_in_which_its_lines_break(open_page, log, demo):
+def test_a_long_sentence_is_cut_in_the_table_and_read_in_full_where_its_row_is_ticked(
+    open_page, log, demo
+):
     log.note(demo.who, Act.TESTED, connection_name="wire")
     at = settle(open_page("activity"))
-    assert at.dataframe[0].proto.row_height < 60
+    assert "Tick a row" not in words(at)
     why = "The source asks for a sign-in (401). Ask its owner for a token, then add it."
     log.note(demo.who, Act.TESTED, result=ActResult.FAILED, connection_name="wire", note=why)
     at = settle(at.run())
-    assert table(at)["What happened"][0].endswith("then add it")
-    assert at.dataframe[0].proto.row_height > 60
+    assert table(at)["What happened"][0].endswith("…")
+    assert "Tick a row to read all of it." in words(at)
+    assert "then add it" not in shown(words(at))
+    assert at.dataframe[0].proto.row_height < 60
+    newest = demo.current.activity.query(demo.who, ActivityFilter(), limit=1).load().entries[0]
+    at.session_state["_ticked_entries"] = [str(newest.activity_id)]
+    settle(at.run())
+    assert "then add it" in shown(words(at))
+    # One that comes above it does not change what is read.
+    log.note(demo.who, Act.DELETED, connection_name="other")
+    settle(at.run())
+    assert "then add it" in shown(words(at))
 
 
 def test_a_search_an_act_and_a_result_narrow_the_table_down(open_page, log, demo):

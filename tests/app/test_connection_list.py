@@ -158,7 +158,6 @@ def test_fifty_rows_are_sent_and_no_more(many, open_page):
     at = settle(open_page("connections"))
     assert len(names(at)) == 50
     assert "10,000 connections on this platform." in words(at)
-    assert set(column(at, "Details")) == {"*****"}
 
 
 def test_health_says_what_it_rests_on(many, open_page):
@@ -171,9 +170,7 @@ def test_all_columns_fit_a_window_and_name_and_health_fit_a_phone(demo, open_pag
     at = settle(open_page("connections"))
     told = json.loads(at.dataframe[0].proto.columns)
     shown = [name for name in told if name != "_index"]
-    assert shown == [
-        *("Name", "Health", "Proof", "Type", "Host", "Used by", "Last run", "Created", "Details")
-    ]
+    assert shown == [*("Name", "Health", "Proof", "Type", "Host", "Used by", "Last run", "Created")]
     with pa.ipc.open_stream(at.dataframe[0].proto.arrow_data.data) as reader:
         assert reader.schema.names[: len(shown)] == shown
     widths = [told[name]["width"] for name in shown]

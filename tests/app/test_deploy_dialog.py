@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
+import textwrap
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.domain.activity import Act, ActivityFilter, ActResult
-from dashboard.domain.deployment_settings import settings_of
+from dashboard.domain.settings_json import settings_of
 from tests.app.conftest import settle, shown, words
 
 PLANTED = "hf_planted-token-91c2"
@@ -121,10 +123,13 @@ def test_a_variables_value_is_sent_and_shown_nowhere(stopped, open_page):
     settle(submit(at).click().run())
     assert not is_open(at)
     assert PLANTED.encode() not in pickle.dumps(at.session_state.to_dict())
-    _, made = record(stopped)
+    pipeline, made = record(stopped)
     assert PLANTED in json.dumps(made.engine_config)
+    read = stopped.current.catalog.deployment(stopped.who, pipeline).load()
+    assert "HF_TOKEN" in json.dumps(read.engine_config)
+    assert PLANTED not in json.dumps(read.engine_config)
     assert PLANTED not in repr(made)
-    log = stopped.current.activity.json_text(ActivityFilter())
+    log = stopped.current.activity.json_text(stopped.who, ActivityFilter())
     assert "HF_TOKEN" not in log
     assert PLANTED not in log
 
@@ -207,6 +212,86 @@ def test_a_dialog_that_was_left_opens_empty_and_sends_nothing(demo, open_page):
     assert "HF_TOKEN" not in codes(at)
     pipeline, _ = record(demo)
     assert len(pipeline.versions) == 1
+
+
+def test_a_size_whose_fields_are_changed_is_shown_as_ones_own(demo, open_page):
+    at = deploy_dialog(open_page("pipelines"))
+    assert size(at).value == "Workshop"
+    field(at, "sidekick_cpus").set_value(3.0).run()
+    assert size(at).value == "Own"
+    assert field(at, "sidekick_cpus").value == 3.0
+    field(at, "sidekick_cpus").set_value(1.0).run()
+    assert size(at).value == "Workshop"
+    field(at, "replicas").set_value(2).run()
+    assert size(at).value == "Own"
+    # A size that is chosen fills the fields anew, also the one that they came from.
+    size(at).set_value("Workshop").run()
+    assert (size(at).value, field(at, "replicas").value) == ("Workshop", 1)
+    size(at).set_value("Own").run()
+    assert (size(at).value, field(at, "replicas").value) == ("Own", 1)
+    size(at).set_value("Large").run()
+    assert (size(at).value, field(at, "engine_cpus").value) == ("Large", 1.0)
+
+
+def last_time(*, same_model: bool) -> AppTest:
+    """Draw the form of somebody who deployed one model, for it or for another one."""
+
+    def page(model: str) -> None:
+        import streamlit as st
+
+        from components.deploy_dialog import DeployFacts, deploy_form
+        from dashboard.domain.deployment_settings import DeploymentSettings, Variable
+        from dashboard.domain.model import ModelVersion
+        from dashboard.masking import SecretText
+
+        def deploy(asked) -> None:
+            sent = {one.name: one.value.reveal() for one in asked.settings.environment}
+            st.session_state["sent_by_test"] = sent
+
+        version = ModelVersion(3, "u-3", model, "sha", framework="hugging-face-summarization")
+        kept = Variable("HF_TOKEN", SecretText("hf_kept-token-77"))
+        last = DeploymentSettings(environment=(kept,))
+        facts = DeployFacts(
+            [version], last, None, None, None, "", "", True, False, False, None, "first-model"
+        )
+        deploy_form(
+            facts,
+            key_of=lambda name: f"deploy_1_{name}_0",
+            code_of=lambda _version, settings: repr(settings),
+            on_deploy=deploy,
+            on_cancel=lambda: None,
+        )
+
+    source = "\n".join(
+        [
+            textwrap.dedent(inspect.getsource(page)),
+            f"page({'first-model' if same_model else 'second-model'!r})",
+        ]
+    )
+    at = AppTest.from_string(source).run()
+    assert not at.exception
+    size(at).set_value("As last time").run()
+    return at
+
+
+@pytest.mark.usefixtures("open_page")
+def test_kept_values_go_to_the_same_model_again():
+    at = last_time(same_model=True)
+    assert size(at).value == "As last time"
+    submit(at).click().run()
+    assert at.session_state["sent_by_test"] == {"HF_TOKEN": "hf_kept-token-77"}
+
+
+@pytest.mark.usefixtures("open_page")
+def test_kept_values_are_never_sent_to_another_model():
+    at = last_time(same_model=False)
+    assert (size(at).value, field(at, "variable_0").value) == ("As last time", "HF_TOKEN")
+    assert submit(at).disabled
+    assert "Type its value anew" in words(at)
+    field(at, "value_0").input("hf_typed-anew").run()
+    assert size(at).value == "Own"
+    submit(at).click().run()
+    assert at.session_state["sent_by_test"] == {"HF_TOKEN": "hf_typed-anew"}
 
 
 @pytest.mark.usefixtures("open_page")  # AppTest would pickle the callbacks

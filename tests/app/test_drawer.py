@@ -16,12 +16,21 @@ from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.domain.activity import Act, Activity, ActResult
 from dashboard.domain.check import Stage, StageResult, StageState
 from dashboard.domain.connection import DetailPart
-from dashboard.domain.detail_tree import Leaf, ValueKind
+from dashboard.domain.detail_tree import Change, ChangeAct, Leaf, ValueKind
+from dashboard.masking import Secret
+from dashboard.store.check_records import CheckRecords, path_mark
 from dashboard.views import connection_sections
 from tests.app.conftest import settle, shown, words
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 IMG = "<img src=x onerror=alert(1)>"
+ASKED = TestResult(
+    (
+        *(StageResult(one, StageState.DONE, 1.0) for one in (Stage.RESOLVE, Stage.CONNECT)),
+        StageResult(Stage.AUTHORISE, StageState.FAILED, 1.0),
+    ),
+    failure=fetch_failure(FetchCause.UNAUTHORISED),
+)
 PASSED = TestResult(
     tuple(StageResult(stage, StageState.DONE, 12.0) for stage in Stage),
     format="CSV",
@@ -68,13 +77,32 @@ def test_an_untested_connection_says_so_and_since_when_each_part_is_set(empty, o
     assert not at.button(key="drawer_test").disabled
 
 
+def test_a_new_token_leaves_the_dates_of_all_other_details_alone(empty, open_page):
+    details = {"url": "https://h.example/folder/a.csv", "token": "t-old", "password": "p"}
+    connection_id, current = make(empty, "week-47", details), runtime.current()
+    long_ago = datetime.now(UTC) - timedelta(hours=5)
+    times = {path_mark((key,)): long_ago for key in details}
+    CheckRecords(current._store).carry("none", connection_id, times=times)
+    stored = current.gateway().get_connection(empty.who, "week-47")
+    change = Change(("token",), ChangeAct.REPLACE, Secret("t-new"))
+    made = current.replacing.replace(empty.who, stored, [change]).result
+    told = shown(words(opened(open_page, made)))
+    assert told.count("**set** 5 h ago") == 2
+    assert told.count("**set** just now") == 1
+
+
 def test_a_healthy_connection_shows_its_stages_and_that_its_secret_worked(empty, open_page):
     connection_id = make(empty, "week-47", {"url": "https://h.example/a.csv", "token": "t"})
     runtime.current().checks.note_test(connection_id, PASSED)
     at = opened(open_page, connection_id)
     told = shown(words(at))
     assert ":green-badge[:material/check_circle: Healthy, tested just now]" in told
-    assert "last worked just now" in told
+    assert "used at the last successful test just now" in told
+    runtime.current().checks.note_test(connection_id, ASKED)
+    runtime.current().checks.note_test(connection_id, PASSED)
+    told = shown(words(settle(at.run())))
+    assert "**set** just now, last worked just now" in told
+    assert "used at the last" not in told
     for stage in ("Find the host", "Connect", "Sign in", "Read", "Recognise a table"):
         assert f":green[:material/check:] {stage}" in told
     assert "**Works:** 24 rows, CSV" in told
@@ -296,6 +324,12 @@ def test_a_secret_is_told_in_words(set_days_ago, passed_days_ago, told):
     )
     part = DetailPart("token", "token", None, is_set=True)
     assert set_words(part, set_at, passed_at, now=NOW, zone=UTC) == told
+
+
+def test_of_a_token_that_nobody_asked_for_it_is_not_said_that_it_works():
+    part, at = DetailPart("token", "token", None, is_set=True), NOW - timedelta(days=10)
+    told = set_words(part, at, NOW, is_proven=False, now=NOW, zone=UTC)
+    assert told == "**set** 12 Nov, used at the last successful test just now"
 
 
 def test_of_what_no_test_uses_nobody_says_that_it_works():

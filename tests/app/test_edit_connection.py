@@ -119,7 +119,8 @@ def test_each_detail_is_told_in_words(demo, open_page, source):
     assert "text, not set" in told
     press(at, TEST)
     assert "set" in words(at)
-    assert "last worked just now" in shown(words(at))
+    assert "file week.json · set just now, last worked just now" in shown(words(at))
+    assert "used at the last successful test just now" in shown(words(at))
 
 
 def test_what_is_required_cannot_be_removed(demo, open_page, source):

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from components.idle_guard import policy_popover
-from components.undeploy_dialog import UndeployFacts, undeploy_dialog, undeploy_many_dialog
+from components.undeploy_dialog import UndeployFacts, undeploy_dialog
 from dashboard.domain.activity import Act, ActivityFilter
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.idle import GuardView, LastUse
@@ -33,14 +33,18 @@ USED = UndeployFacts(
 
 
 def draw_one(facts: UndeployFacts) -> None:
+    draw_many([facts], is_named=True)
+
+
+def draw_many(facts: list[UndeployFacts], *, is_named: bool = False) -> None:
     undeploy_dialog(
-        facts, mine=MINE, now=NOW, zone=UTC, on_undeploy=lambda: None, on_keep=lambda: None
-    )
-
-
-def draw_many(facts: list[UndeployFacts]) -> None:
-    undeploy_many_dialog(
-        facts, mine=MINE, now=NOW, zone=UTC, on_undeploy=lambda: None, on_keep=lambda: None
+        facts,
+        mine=MINE,
+        now=NOW,
+        zone=UTC,
+        on_undeploy=lambda: None,
+        on_keep=lambda: None,
+        is_named=is_named,
     )
 
 

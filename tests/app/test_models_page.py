@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.domain.model import UploadProgress
+from dashboard.domain.model import NewModel, UploadProgress
 from dashboard.errors import InvalidInput
-from dashboard.services.models import check_zip
+from dashboard.services.models import check_file
 from tests.app.conftest import settle, shown, words
 from tests.sandbox.archives import packed, upload_parts
 from tests.support.waiting import wait_until
@@ -90,7 +90,8 @@ def test_a_second_upload_under_a_name_is_its_newest_version(demo, open_page):
     at = settle(open_page("models", model=str(model.model_id)))
     chooser = at.selectbox(key=f"model_drawer_version_{model.model_id}")
     assert chooser.value == newest
-    assert chooser.options[0].startswith("Version 2")
+    (after,) = models_of(demo)
+    assert chooser.options[0].startswith(f"Version {after.versions[0].version[:8]}, ")
     oldest = model.versions[0].version_id
     settle(chooser.select(oldest).run())
     assert at.query_params["version"] == str(oldest)
@@ -138,12 +139,12 @@ class Upload:
     def __init__(self, monkeypatch, platform):
         self.go_on = threading.Event()
         self.said: list[UploadProgress] = []
-        self.sent: list[dict[str, object]] = []
+        self.sent: list[NewModel] = []
         self.error = InvalidInput("The platform could not use the file: no weights.", field="file")
         monkeypatch.setattr(platform.current.models, "_send", self)
 
-    def __call__(self, _who, *, on_progress, **sent):
-        self.sent.append(sent)
+    def __call__(self, _who, model, *, on_progress):
+        self.sent.append(model)
         on_progress(UploadProgress(400_000, 1_000_000))
         self.go_on.wait(10)
         raise self.error
@@ -156,14 +157,12 @@ def upload(monkeypatch, demo):
     made.go_on.set()
 
 
-def open_upload(open_page, name="mine", content=None):
+def open_upload(open_page, name="mine", content=None, file_name="model.zip"):
     at = settle(open_page("models"))
     settle(at.button(key="models_upload").click().run())
     field = next(one for one in at.text_input if one.label == "Model name")
     field.input(name)
-    at.file_uploader[0].upload(
-        "model.zip", packed() if content is None else content, "application/zip"
-    )
+    at.file_uploader[0].upload(file_name, packed() if content is None else content)
     return at.run()
 
 
@@ -186,6 +185,31 @@ def test_what_is_no_zip_is_told_at_the_file_and_nothing_is_sent(demo, open_page,
     settle(at.button(key="upload_model_submit").click().run())
     assert "This file is not a zip" in words(at)
     assert not upload.sent
+
+
+def columns_field(at):
+    return next((one for one in at.text_input if one.label == "Columns it reads"), None)
+
+
+def test_an_onnx_file_is_sent_with_the_columns_it_reads(demo, open_page, upload):
+    at = open_upload(open_page, content=b"\x08\x07", file_name="house.ONNX")
+    columns_field(at).input(" bedrooms, area ,")
+    at.button(key="upload_model_submit").click().run()
+    wait_until(lambda: upload.sent, within_s=5, what="the upload has begun")
+    assert (upload.sent[0].is_onnx, upload.sent[0].columns) == (True, ("bedrooms", "area"))
+
+
+def test_a_column_named_twice_is_told_at_its_field(demo, open_page, upload):
+    at = open_upload(open_page, content=b"\x08\x07", file_name="house.onnx")
+    columns_field(at).input("area, area")
+    settle(at.button(key="upload_model_submit").click().run())
+    assert "A column is there twice" in words(at)
+    assert columns_field(at).value == "area, area"
+    assert not upload.sent
+
+
+def test_a_zip_asks_for_no_columns(demo, open_page):
+    assert columns_field(open_upload(open_page)) is None
 
 
 def test_a_name_against_the_rule_is_told_at_the_name(demo, open_page):
@@ -213,8 +237,16 @@ def test_hostile_names_are_shown_as_they_are(demo, open_page, monkeypatch):
 
 
 def test_a_zip_is_looked_at_before_it_is_sent():
-    check_zip(io.BytesIO(packed()))
+    check_file("model.zip", io.BytesIO(packed()))
     for content in (b"", b"PK\x05\x06", packed({})):
         with pytest.raises(InvalidInput) as caught:
-            check_zip(io.BytesIO(content))
+            check_file("model.zip", io.BytesIO(content))
+        assert caught.value.field == "file"
+
+
+def test_a_zip_is_no_onnx_file():
+    check_file("house.onnx", io.BytesIO(b"\x08\x07"))
+    for content in (b"", packed()):
+        with pytest.raises(InvalidInput) as caught:
+            check_file("house.onnx", io.BytesIO(content))
         assert caught.value.field == "file"

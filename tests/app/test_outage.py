@@ -13,6 +13,7 @@ from dashboard import runtime
 from dashboard.runtime import Runtime
 from tests.app.conftest import Platform, settle, shown, words
 from tests.app.test_idle_guard_pages import deploy, home
+from tests.support.waiting import wait_until
 
 WHY_OFF = "The sandbox is not answering."
 
@@ -68,6 +69,7 @@ def test_nothing_is_said_to_run_while_the_sandbox_is_down(demo, box, open_page):
     assert off(at) == {
         f"pipeline_{number}_deploy": WHY_OFF,
         f"pipeline_{number}_undeploy": WHY_OFF,
+        "pipelines_new": WHY_OFF,
     }
     assert primaries(at) == ["Start it again"]
 
@@ -94,7 +96,13 @@ def test_an_open_undeploy_dialog_promises_nothing_of_a_sandbox_that_went_down(de
 
 
 @pytest.mark.parametrize(
-    ("page", "key"), [("connections", "connections_check_all"), ("models", None)]
+    ("page", "key"),
+    [
+        ("connections", "connections_check_all"),
+        ("models", "models_upload"),
+        ("workspaces", "workspaces_new"),
+        ("home", "home_preflight"),
+    ],
 )
 def test_the_sandbox_s_start_is_the_only_primary_button(demo, box, open_page, page, key):
     at = settle(open_page(page))
@@ -102,4 +110,76 @@ def test_the_sandbox_s_start_is_the_only_primary_button(demo, box, open_page, pa
     box.is_down = True
     settle(at.run())
     assert primaries(at) == ["Start it again"]
-    assert off(at) == ({key: WHY_OFF} if key else {})
+    assert off(at) == {key: WHY_OFF}
+
+
+def pressed(open_page, page: str, *keys: str, **query: str) -> AppTest:
+    """Open a page and press some buttons of it, one after the other."""
+    at = settle(open_page(page, **query))
+    for key in keys:
+        settle(at.button(key=key).click().run())
+    return at
+
+
+@pytest.mark.parametrize(
+    ("page", "opener", "key"),
+    [
+        ("pipelines", "pipelines_new", "upload_model_submit"),
+        ("models", "models_upload", "upload_model_submit"),
+        ("workspaces", "workspaces_new", "new_workspace_submit"),
+    ],
+)
+def test_a_dialog_that_is_open_sends_nothing_to_a_sandbox_that_went_down(
+    demo, box, open_page, page, opener, key
+):
+    at = pressed(open_page, page, opener)
+    box.is_down = True
+    settle(at.run())
+    assert off(at)[key] == WHY_OFF
+    box.is_down = False
+    settle(at.run())
+    assert off(at).get(key) != WHY_OFF
+
+
+def test_an_open_deploy_dialog_says_why_it_cannot_be_sent(demo, box, open_page):
+    (pipeline,) = demo.current.gateway().list_pipelines(demo.who)
+    number = pipeline.pipeline_id
+    at = settle(open_page("pipelines"))
+    wait_until(
+        lambda: f"pipeline_{number}_deploy" in [one.key for one in settle(at.run()).button],
+        within_s=20,
+        what="its state is known",
+    )
+    settle(at.button(key=f"pipeline_{number}_deploy").click().run())
+    assert "deploy_submit" not in off(at)
+    box.is_down = True
+    settle(at.run())
+    assert "deploy_submit" in off(at)
+    assert WHY_OFF in words(at)
+
+
+def test_what_is_done_with_connections_waits_for_the_sandbox(demo, box, open_page):
+    connection_id = demo.connect("press-releases")
+    demo.link("press-releases", "workshop-workspace-summarization")
+    at = settle(open_page("connections"))
+    at.session_state["_ticked"] = [connection_id]
+    settle(at.run())
+    assert not off(at)
+    box.is_down = True
+    settle(at.run())
+    bar = {f"connections_bar_{act}" for act in ("link", "unlink", "test", "export", "delete")}
+    assert bar <= set(off(at))
+    assert "connections_bar_clear" not in off(at)
+    at = settle(open_page("connections", connection=connection_id))
+    drawer = {f"drawer_{act}" for act in ("fetch", "edit", "duplicate", "export", "delete")}
+    assert drawer <= set(off(at))
+    assert {off(at)[key] for key in bar & set(off(at)) | drawer} == {WHY_OFF}
+
+
+def test_a_new_connection_is_not_saved_while_the_sandbox_is_down(demo, box, open_page):
+    at = settle(open_page("new_connection"))
+    assert not off(at)
+    box.is_down = True
+    settle(at.run())
+    assert {"new_connection_save", "new_connection_test"} <= set(off(at))
+    assert WHY_OFF in words(at)

@@ -246,12 +246,20 @@ def test_a_line_says_what_it_takes_since_when_by_whom_and_who_asked_last():
     )
     at = draw(stories.draw_pipeline, facts, is_open=False, is_only=False)
     assert (
-        "Version 1, model hf-summarizer. 2.5 CPU, 10 GiB, 2 replicas. "
+        "Version ccccdddd, model hf-summarizer. 2.5 CPU, 10 GiB, 2 replicas. "
         "Deployed 60 min ago by m.ortiz. Last request 48 min ago by you. In press-desk."
     ) in text(at)
 
 
-def test_a_line_counts_the_version_that_runs():
+def test_what_was_not_deployed_from_here_is_said_to_be():
+    facts = stories.card(
+        PipelineState.RUNNING, deployed_at=stories.NOW - timedelta(hours=1), is_foreign=True
+    )
+    at = draw(stories.draw_pipeline, facts, is_open=False, is_only=False)
+    assert "Deployed 60 min ago, not from here." in text(at)
+
+
+def test_a_line_names_the_version_that_runs():
     versions = tuple(
         PipelineVersion(number, f"v-{number}", stories.NOW.replace(tzinfo=UTC))
         for number in (5, 4, 3)
@@ -260,7 +268,7 @@ def test_a_line_counts_the_version_that_runs():
     named = replace(stories.pipeline(), versions=versions)
     facts = stories.card(PipelineState.RUNNING, pipeline=named, status=status)
     at = draw(stories.draw_pipeline, facts, is_open=False, is_only=False)
-    assert "Version 2." in text(at)
+    assert "Version v-4." in text(at)
 
 
 def test_hostile_names_reasons_logs_and_problems_on_a_card_are_text():

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import delete
 from streamlit.testing.v1 import AppTest
 
 from dashboard import strings
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.preflight import Step
+from dashboard.store.schema import PREFLIGHTS
 from tests.app.conftest import Platform, settle, words
 from tests.support.waiting import wait_until
 
@@ -21,11 +23,18 @@ ROOM = "workshop-workspace-summarization"
 def linked(demo: Platform) -> Iterator[Platform]:
     demo.connect("press-releases", url=demo.sandbox.url + strings.WORKSHOP_SAMPLE_PATH)
     demo.link("press-releases", ROOM)
-    demo.current.preflight._records.clear()
-    demo.current.preflight._rows.clear()
+    forget(demo)
+    with demo.current._store.write() as connection:
+        connection.execute(delete(PREFLIGHTS))
     yield demo
     # The next platform's pipelines have the same numbers.
     demo.current._use._last.clear()
+
+
+def forget(demo: Platform) -> None:
+    """Drop what is in memory, as a restart does."""
+    demo.current.preflight._records.clear()
+    demo.current.preflight._rows.clear()
 
 
 def keys(at: AppTest) -> list[str]:
@@ -91,6 +100,11 @@ def test_red_is_deployed_and_gone_on_with_to_green(linked, open_page):
     again = settle(open_page("preflight"))
     assert "Green just now" in words(again)
     assert again.button(key="preflight_run").label == "Run again"
+    forget(platform)
+    at = settle(open_page("preflight"))
+    assert "Last time: all green, just now" in words(at)
+    assert at.button(key="preflight_run").label == "Run again"
+    assert "not tried" not in words(at)
 
 
 def test_a_table_that_does_not_fit_leads_back_to_it(linked, open_page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -222,6 +224,33 @@ def test_a_type_that_cannot_be_tested_is_saved_without_a_test(desk, name):
 def test_without_a_test_nothing_is_said_of_its_health(desk, name):
     outcome = desk.create(name, fields={"url": f"{desk.url}/_sandbox/nothing"})
     assert desk.checks.of(outcome.result) == ()
+
+
+def test_saved_without_a_test_after_one_that_failed_it_shows_that_failure(desk, name):
+    missing = {"url": f"{desk.url}/_sandbox/samples/missing-{name}.json"}
+    with pytest.raises(FetchFailed) as failed:
+        desk.create(name, test=desk.tests.new_id("window"), fields=missing)
+    outcome = desk.create(name, fields=missing)
+    (check,) = desk.checks.of(outcome.result)
+    assert (check.kind, check.passed) == (CheckKind.TEST, False)
+    assert check.message == failed.value.message
+    # Of other details nothing is known.
+    other = desk.create(f"{name}-2", fields={**missing, "token": "another"})
+    assert desk.checks.of(other.result) == ()
+
+
+def test_what_was_tested_is_known_again_by_a_keyed_digest_alone(desk, name):
+    link = f"{desk.url}/_sandbox/samples/pl4nted-{name}.json"
+    with pytest.raises(FetchFailed):
+        desk.create(name, test=desk.tests.new_id("window"), fields={"url": link})
+    known = desk.tests._tested
+    assert known.last(desk.who, "HTTP", Secret({"url": link})) is not None
+    stranger = replace(desk.who, key="stranger")
+    assert known.last(stranger, "HTTP", Secret({"url": link})) is None
+    assert known.last(desk.who, "S3", Secret({"url": link})) is None
+    assert "pl4nted" not in repr(known._found)
+    plain = hashlib.sha256(json.dumps(["HTTP", {"url": link}], sort_keys=True).encode()).digest()
+    assert plain not in {digest for _who, digest in known._found}
 
 
 @pytest.mark.parametrize("wanted", ["", "   "])

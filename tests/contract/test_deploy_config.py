@@ -17,9 +17,8 @@ from dashboard.domain.deployment_settings import (
     DeploymentSettings,
     Trigger,
     Variable,
-    engine_config,
-    settings_of,
 )
+from dashboard.domain.settings_json import engine_config, settings_of
 from dashboard.domain.settings_words import differences, problems
 from dashboard.gateway.deploy_config import asks_the_same, built
 from dashboard.masking import SecretText

@@ -16,7 +16,7 @@ from dashboard.domain.idle import Guard
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.run import RunState
 from dashboard.domain.table import FLAG_DEFAULTS
-from dashboard.services.guard_look import SIGNED
+from dashboard.services.guard_stop import SIGNED
 from dashboard.settings import Settings
 from dashboard.store.activity_records import ActivityRecords
 from dashboard.store.database import Store, default_url, open_store, open_vault

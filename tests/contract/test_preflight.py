@@ -16,7 +16,7 @@ from dashboard.services.activity import ActivityLog
 from dashboard.services.checks import Checks
 from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.failures import unexpected
-from dashboard.services.preflight import Preflight, Subject
+from dashboard.services.preflight import Subject, preflight_of
 from dashboard.services.reads import Reads
 from dashboard.services.watch import DeploymentWatch
 from dashboard.store.database import open_store, open_vault
@@ -62,8 +62,9 @@ class Desk:
             activity=activity,
             on_unexpected=unexpected,
         )
-        self.preflight = Preflight(
+        self.preflight = preflight_of(
             lambda: gateway,
+            store=self.store,
             tests=tests,
             checks=self.checks,
             activity=activity,

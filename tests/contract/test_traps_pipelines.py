@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dashboard.domain.deployment_settings import DeploymentSettings
+from dashboard.domain.model import NewModel
 from dashboard.domain.pipeline import PipelineState
 from dashboard.errors import (
     AccessDenied,
@@ -270,9 +271,7 @@ def _uploadable(platform, *status_words):
 
 
 def _upload(gateway, ann, file_name="model.zip"):
-    return gateway.upload_model(
-        ann, workspace_id=1, name="mine", file_name=file_name, content=io.BytesIO(b"zip" * 1000)
-    )
+    return gateway.upload_model(ann, NewModel(1, "mine", file_name, io.BytesIO(b"zip" * 1000)))
 
 
 def test_an_upload_is_over_when_the_platform_says_ready(gateway, platform, ann):

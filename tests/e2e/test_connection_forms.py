@@ -55,7 +55,7 @@ def test_a_connection_is_created_tested_and_linked_within_four_clicks(
     screens.go("new-connection")
     # The workspace is proposed once the platform has told which there are.
     room = page.get_by_role("combobox", name="Workspace")
-    expect(room).to_have_value(ROOM, timeout=30_000)
+    expect(room).to_have_value(ROOM)
     screens.field("Name").fill("week-47")
     screens.field("Link").fill(source.link())
     screens.choose("Sign-in", "Token")  # two clicks
@@ -73,12 +73,12 @@ def test_a_failed_test_is_put_right_by_its_messages(page: Page, dashboard, sourc
     screens.go("new-connection")
     # The first answer of a platform that has just started takes its time.
     room = page.get_by_role("combobox", name="Workspace")
-    expect(room).to_have_value(ROOM, timeout=30_000)
+    expect(room).to_have_value(ROOM)
     screens.field("Name").fill("put-right")
     screens.field("Link").fill(source.link().replace("http:", "http"))
     screens.save()
     wrong = screens.widget("bad_url")
-    expect(wrong.get_by_text("the colon after http is missing")).to_be_visible(timeout=30_000)
+    expect(wrong.get_by_text("the colon after http is missing")).to_be_visible()
     screens.button(re.compile("^Change it to")).click()
     expect(screens.widget("bad_sign_in").get_by_text("asks for a sign-in (401)")).to_be_visible()
     screens.field("Link").fill(source.link())
@@ -95,12 +95,12 @@ def test_a_token_is_rotated_without_the_old_one_ever_being_shown(page: Page, das
     witness.follow(page)
     screens = Screens(page, dashboard.url)
     screens.go()
-    expect(screens.heading("Home")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Home")).to_be_visible()
     with signed_in(dashboard.data_dir) as platform:
         body = {"name": "rotated", "type": "HTTP", "details": details}
         old_id = platform.post("/v1/api/connections/create", json=body).json()["id"]
     screens.go(f"edit-connection?connection={old_id}")
-    expect(screens.heading("Edit rotated")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Edit rotated")).to_be_visible()
     screens.widget("edit_connection_act1_0").get_by_text("Replace").click()
     screens.field("New token").fill("tok-wrong-73")
     screens.button("Test and replace").click()
@@ -108,7 +108,7 @@ def test_a_token_is_rotated_without_the_old_one_ever_being_shown(page: Page, das
     assert stored(dashboard, "rotated") == details
     screens.field("New token").fill("tok-new-62")
     screens.button("Test and replace").click()
-    expect(screens.heading("Connections")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Connections")).to_be_visible()
     expect(screens.dialog().get_by_text("rotated").first).to_be_visible()
     assert stored(dashboard, "rotated") == {**details, "token": "tok-new-62"}
     assert old_id not in page.url
@@ -122,7 +122,7 @@ def test_an_edit_goes_on_through_a_reload_and_ends_at_the_new_connection(
     details = {"url": source.link(), "token": "tok-old-51"}
     screens = Screens(page, dashboard.url)
     screens.go()
-    expect(screens.heading("Home")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Home")).to_be_visible()
     with signed_in(dashboard.data_dir) as platform:
         body = {"name": "reloaded", "type": "HTTP", "details": details}
         old_id = platform.post("/v1/api/connections/create", json=body).json()["id"]
@@ -130,7 +130,7 @@ def test_an_edit_goes_on_through_a_reload_and_ends_at_the_new_connection(
         fault = {"route": "/v1/api/connections/create", "delay_s": 1.2}
         assert platform.post("/_sandbox/faults", json=fault).is_success
     screens.go(f"edit-connection?connection={old_id}")
-    expect(screens.heading("Edit reloaded")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Edit reloaded")).to_be_visible()
     # Whatever the pages of this visitor say from here on, in whichever of them.
     page.add_init_script(_KEEP_WHAT_IS_SAID)
     screens.widget("edit_connection_act1_0").get_by_text("Replace").click()
@@ -139,7 +139,7 @@ def test_an_edit_goes_on_through_a_reload_and_ends_at_the_new_connection(
     expect(screens.button("Replacing…")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Your edit of reloaded is under way")).to_be_visible()
-    expect(screens.heading("Connections")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Connections")).to_be_visible()
     expect(screens.message("Your edit of reloaded is done")).to_be_visible()
     expect(screens.dialog().get_by_text("reloaded").first).to_be_visible()
     assert old_id not in page.url

@@ -37,7 +37,7 @@ def make_a_pipeline_from_an_uploaded_model(screens: Screens, archive: Path) -> N
     expect(upload).to_be_enabled()
     upload.click()
     create = dialog.get_by_role("button", name="Create pipeline")
-    expect(create).to_be_visible(timeout=40_000)
+    expect(create).to_be_visible()
     create.click()
     expect(screens.message("It uses nothing until you deploy it")).to_be_visible()
 
@@ -48,12 +48,12 @@ def test_from_nothing_to_a_running_pipeline(page: Page, tmp_path):
     with running_dashboard(tmp_path / "data", sandbox_seed="empty") as dashboard:
         screens = Screens(page, dashboard.url)
         screens.go("connections")
-        expect(page.get_by_text("No connections yet")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("No connections yet")).to_be_visible()
         screens.open_from_rail("Summarize")
         expect(page.get_by_text("No workspace yet")).to_be_visible()
         create_a_workspace(screens)
         make_a_pipeline_from_an_uploaded_model(screens, archive)
-        screens.button("Deploy…").first.click()
+        screens.ask_to_deploy()
         screens.dialog().get_by_role("button", name="Deploy", exact=True).click()
         card = page.locator("[class*='st-key-pipeline_']").first
-        expect(card.get_by_text("Running").first).to_be_visible(timeout=20_000)
+        expect(card.get_by_text("Running").first).to_be_visible()

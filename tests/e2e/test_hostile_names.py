@@ -64,7 +64,7 @@ class Visit:
             page.set_viewport_size({"width": width, "height": 900})
             self.wrong += [f"{view}: {one}" for one in page.evaluate(_BECAME)]
             # A drawer slides in from outside of the page.
-            page.wait_for_function(f"() => Math.max(...({_TOO_WIDE_PX})()) <= 0", timeout=4_000)
+            page.wait_for_function(f"() => Math.max(...({_TOO_WIDE_PX})()) <= 0")
 
     def _opened(self, dialog: Dialog) -> None:
         self.wrong.append(f"a dialog: {dialog.message}")
@@ -91,7 +91,7 @@ def connect(visit: Visit) -> None:
 def look_at_the_list(visit: Visit) -> None:
     screens = visit.screens
     screens.go("connections")
-    expect(screens.widget("connections_foot")).to_contain_text("13", timeout=20_000)
+    expect(screens.widget("connections_foot")).to_contain_text("13")
     visit.check("list")
     # The newest stands first. A button of a table takes an icon's name in front for an icon.
     assert (screens.cell(1, 0).text_content() or "").startswith("\u2060:material")
@@ -136,26 +136,26 @@ def import_it(visit: Visit, path: Path) -> None:
     screens.page.locator("input[type=file]").set_input_files(
         {"name": "c.json", "mimeType": "application/json", "buffer": path.read_bytes()}
     )
-    expect(screens.page.get_by_text("exists already").first).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_text("exists already").first).to_be_visible()
     visit.check("import")
 
 
 def look_at_forms(visit: Visit, name: str) -> None:
     screens = visit.screens
     screens.go(f"edit-connection?connection={visit.ids[name]}")
-    expect(screens.page.get_by_text("Nothing is changed yet")).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_text("Nothing is changed yet")).to_be_visible()
     screens.page.get_by_role("radiogroup").first.get_by_text("Replace", exact=True).click()
     expect(screens.page.get_by_label(re.compile("^New "))).to_have_count(1)
     visit.check(f"edit of {name}")
     screens.go(f"new-connection?from={visit.ids[name]}")
-    expect(screens.page.get_by_text("Nothing secret is copied.")).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_text("Nothing secret is copied.")).to_be_visible()
     visit.check(f"copy of {name}")
 
 
 def unlink_in_the_workspace(visit: Visit) -> None:
     screens = visit.screens
     screens.go(f"workspaces?workspace={visit.room_id}")
-    expect(screens.widget("room_connections")).to_contain_text("bold", timeout=20_000)
+    expect(screens.widget("room_connections")).to_contain_text("bold")
     visit.check("workspace")
     screens.button("Link or unlink…").click()
     screens.dialog().get_by_text("Unlink", exact=True).click()
@@ -165,7 +165,7 @@ def unlink_in_the_workspace(visit: Visit) -> None:
     expect(screens.widget("linking_preview")).to_contain_text("lose 3 connections")
     visit.check("linking")
     screens.button("Remove 3 links").click()
-    expect(screens.message(re.compile("3 links"))).to_be_visible(timeout=20_000)
+    expect(screens.message(re.compile("3 links"))).to_be_visible()
     visit.check("message")
 
 
@@ -186,7 +186,7 @@ def test_hostile_names_are_text_in_every_view(page: Page, dashboard):
     visit = Visit(Screens(page, dashboard.url), dashboard.data_dir)
     visit.follow()
     visit.screens.go()
-    expect(visit.screens.heading("Home")).to_be_visible(timeout=30_000)
+    expect(visit.screens.heading("Home")).to_be_visible()
     connect(visit)
     look_at_the_list(visit)
     for name in (IMG, NAMES[1], NAMES[2], NAMES[5], NAMES[6]):

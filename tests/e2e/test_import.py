@@ -48,7 +48,7 @@ def test_an_import_with_slots_makes_a_linked_connection(page: Page, dashboard, t
     witness.follow(page)
     screens = Screens(page, dashboard.url)
     screens.go("import-connections")
-    expect(screens.heading("Import connections")).to_be_visible(timeout=30_000)
+    expect(screens.heading("Import connections")).to_be_visible()
     sample = f"{sandbox_url(dashboard.data_dir)}/_sandbox/samples/test_summarization.df.json"
     page.locator("input[type=file]").set_input_files(
         {
@@ -58,15 +58,16 @@ def test_an_import_with_slots_makes_a_linked_connection(page: Page, dashboard, t
         }
     )
     button = screens.button("Import 1 connection")
-    expect(button).to_be_visible(timeout=30_000)
+    expect(button).to_be_visible()
     button.click()
     # Nothing is made before all of it is filled in; the field says so.
     expect(screens.widget("bad_import_slot_0_0")).to_contain_text("Fill this in")
+    expect(page.locator("input[type=password]")).to_have_count(2)
     token, header = page.locator("input[type=password]").all()
     token.fill(TYPED["token"])
     header.fill(TYPED["header"])
     button.click()
-    expect(screens.message(re.compile("Imported 1 connection"))).to_be_visible(timeout=20_000)
+    expect(screens.message(re.compile("Imported 1 connection"))).to_be_visible()
     expect(screens.heading("Connections")).to_be_visible()
     with signed_in(dashboard.data_dir) as platform:
         made = platform.post("/v1/api/connections/get", json={"name": "imported"}).json()

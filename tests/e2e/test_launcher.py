@@ -55,7 +55,7 @@ def dashboard(tmp_path_factory):
 
 def ready(url):
     with contextlib.suppress(httpx.TransportError):
-        return httpx.get(f"{url}/readyz").status_code == 200
+        return httpx.get(f"{url}/readyz", timeout=60).status_code == 200
     return False
 
 
@@ -68,7 +68,7 @@ def new_session(url):
         stream.send(message.SerializeToString())
         while True:
             answer = ForwardMsg()
-            answer.ParseFromString(stream.recv(timeout=20))
+            answer.ParseFromString(stream.recv(timeout=60))
             if answer.HasField("new_session"):
                 return answer.new_session
 
@@ -79,7 +79,7 @@ def await_sandbox(dashboard):
     def listening():
         return listening_addresses(process_tree(dashboard.process.pid))
 
-    wait_until(lambda: len(listening()) >= 2, within_s=20, what="the sandbox listens too")
+    wait_until(lambda: len(listening()) >= 2, within_s=60, what="the sandbox listens too")
     return listening()
 
 
@@ -120,7 +120,7 @@ def test_a_session_opens_for_our_own_page_alone(dashboard, headers, status):
         "Sec-WebSocket-Protocol": "streamlit",
         **headers,
     }
-    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", dashboard.port, timeout=60)
     with contextlib.closing(connection):
         connection.putrequest("GET", "/_stcore/stream", skip_host=True)
         for name, value in request.items():
@@ -131,14 +131,14 @@ def test_a_session_opens_for_our_own_page_alone(dashboard, headers, status):
 
 @pytest.mark.parametrize("path", ["/", "/connections", "/readyz", "/_stcore/health"])
 def test_every_answer_carries_the_headers(dashboard, path):
-    answer = httpx.get(dashboard.url + path)
+    answer = httpx.get(dashboard.url + path, timeout=60)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
 
 
 def test_it_becomes_ready_without_anybody_opening_a_page(dashboard):
-    wait_until(lambda: ready(dashboard.url), within_s=40, what="the platform answers")
+    wait_until(lambda: ready(dashboard.url), within_s=90, what="the platform answers")
 
 
 def test_it_says_once_where_it_is_and_tells_no_password(dashboard):
@@ -163,7 +163,7 @@ def refused(*, cwd="/", **settings):
         text=True,
         cwd=cwd,
         env=env,
-        timeout=30,
+        timeout=90,
         check=False,
     )
     assert done.returncode == 2
@@ -206,7 +206,7 @@ def test_however_it_ends_nothing_is_left_behind(tmp_path, sign):
         await_sandbox(running)
         tree = process_tree(running.process.pid)
         os.kill(running.process.pid, sign)
-        running.process.wait(8)
+        running.process.wait(30)
         wait_until(
-            lambda: not any(is_running(pid) for pid in tree), within_s=2, what="all have ended"
+            lambda: not any(is_running(pid) for pid in tree), within_s=10, what="all have ended"
         )

@@ -34,22 +34,23 @@ def upload(screens: Screens, folder: Path) -> None:
     for file in (wrong, right):
         dialog.locator("input[type=file]").set_input_files(str(file))
         expect(dialog.get_by_text(file.name).first).to_be_visible()
+        expect(dialog.get_by_role("progressbar")).to_have_count(0)
         expect(submit).to_be_enabled()
         submit.click()
         if file is wrong:
             expect(dialog.get_by_text("This file is not a zip")).to_be_visible()
             expect(name).to_have_value("press-model")
-    expect(screens.message("Uploaded press-model. It is ready.")).to_be_visible(timeout=20_000)
+    expect(screens.message("Uploaded press-model. It is ready.")).to_be_visible()
     expect(screens.page.get_by_text("2 models")).to_be_visible()
 
 
 def read_the_log(screens: Screens) -> None:
     page = screens.page
-    expect(page.get_by_role("article", name="Summary")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("article", name="Summary")).to_be_visible()
     screens.open_from_rail("Pipelines")
     screens.widget("pipeline_1_log").get_by_role("button").click()
     expect(screens.heading("Inference log")).to_be_visible()
-    expect(page.get_by_text("1 inference")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("1 inference")).to_be_visible()
     page.get_by_text("Last hour").click()
     expect(page).to_have_url(re.compile("span=hour"))
     expect(page.get_by_text("1 inference")).to_be_visible()

@@ -32,12 +32,12 @@ def steps(screens: Screens) -> Locator:
 
 def save_sample(screens: Screens) -> None:
     screens.go("new-connection")
-    screens.button(re.compile("sample")).first.click(timeout=60_000)
+    screens.button(re.compile("sample")).first.click()
     expect(screens.field("Name")).to_have_value(WORKSHOP_CONNECTION)
     # Once the workspaces are known, it is linked by the way.
-    expect(screens.page.get_by_text("Link it right away")).to_be_visible(timeout=20_000)
+    expect(screens.page.get_by_text("Link it right away")).to_be_visible()
     screens.save()
-    expect(screens.message(re.compile("Saved"))).to_be_visible(timeout=20_000)
+    expect(screens.message(re.compile("Saved"))).to_be_visible()
 
 
 def test_a_preflight_is_red_until_the_pipeline_is_deployed_and_goes_on_to_green(
@@ -49,22 +49,22 @@ def test_a_preflight_is_red_until_the_pipeline_is_deployed_and_goes_on_to_green(
     screens.button("Preflight…").click()
     expect(screens.heading("Preflight")).to_be_visible()
     screens.button("Run the preflight").click()
-    expect(steps(screens).get_by_text(RED)).to_be_visible(timeout=20_000)
+    expect(steps(screens).get_by_text(RED)).to_be_visible()
     expect(steps(screens).get_by_text("hf-summarizer is not deployed.")).to_be_visible()
     expect(steps(screens).get_by_text("not tried")).to_have_count(2)
     # It is the server's: a reload finds it.
     page.reload()
-    expect(steps(screens).get_by_text(RED)).to_be_visible(timeout=20_000)
-    screens.button("Deploy…").click()
+    expect(steps(screens).get_by_text(RED)).to_be_visible()
+    screens.ask_to_deploy()
     screens.dialog().get_by_role("button", name="Deploy", exact=True).click()
-    screens.button(re.compile("^.*Go on")).click(timeout=30_000)
-    expect(steps(screens).get_by_text(GREEN)).to_be_visible(timeout=30_000)
+    screens.button(re.compile("^.*Go on")).click()
+    expect(steps(screens).get_by_text(GREEN)).to_be_visible()
     expect(steps(screens).get_by_text("not tried")).to_have_count(0)
     expect(
         screens.widget("preflight_infers").get_by_text(re.compile(r"\d (ms|s)$"))
     ).to_be_visible()
     page.reload()
-    expect(steps(screens).get_by_text(GREEN)).to_be_visible(timeout=20_000)
+    expect(steps(screens).get_by_text(GREEN)).to_be_visible()
     expect(screens.button("Run again")).to_be_enabled()
 
 
@@ -78,7 +78,7 @@ def planted(page: Page, dashboard) -> tuple[Screens, str, dict[str, str]]:
         body = {"name": "on-stage", "type": "HTTP", "details": {"url": f"https://{HOST}/a.csv"}}
         made = platform.post("/v1/api/connections/create", json=body).json()["id"]
         people = re.findall(r"[\w.]+@[\w.]+", platform.post("/v1/api/users/query", json={}).text)
-    expect(page.get_by_text(ALL)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(ALL)).to_be_visible()
     return screens, made, {"host": HOST, **{f"person {one}": one for one in people}}
 
 
@@ -91,7 +91,7 @@ def test_a_reload_on_stage_brings_nothing_hidden_to_the_browser(page: Page, plan
     everything = Witness()
     everything.follow(page)
     page.reload()
-    expect(page.get_by_text(ALL)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(ALL)).to_be_visible()
     # The witness hears what it is to miss from now on.
     assert "host" in found_in(everything.told(), marks)
 
@@ -100,7 +100,7 @@ def test_a_reload_on_stage_brings_nothing_hidden_to_the_browser(page: Page, plan
     witness = Witness()
     witness.follow(page)
     page.reload()
-    expect(page.get_by_text(ALL)).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(ALL)).to_be_visible()
     seen = page.content()
     for name in ("Workspaces", "Pipelines", "Summarize", "Runs", "Activity"):
         screens.open_from_rail(name)

@@ -45,10 +45,8 @@ def add_a_member(screens: Screens) -> None:
 
 def link_two_connections_at_once(screens: Screens) -> None:
     screens.button("Link or unlink…").click()
-    chosen = screens.page.get_by_role("combobox", name="Connections")
-    chosen.click()
     for name in NAMES:
-        screens.page.get_by_role("option", name=name).click()
+        screens.choose("Connections", name)
     screens.page.keyboard.press("Escape")
     preview = screens.widget("linking_preview")
     expect(preview).to_contain_text("2 new links.")
@@ -62,10 +60,10 @@ def link_two_connections_at_once(screens: Screens) -> None:
 def take_one_away_again(screens: Screens) -> None:
     screens.button("Link or unlink…").click()
     screens.dialog().get_by_text("Unlink", exact=True).click()
-    screens.page.get_by_role("combobox", name="Connections").click()
+    screens.open_options("Connections", screens.page.get_by_role("option", name=NAMES[1]))
     # Only what is linked there is offered.
     expect(screens.page.get_by_role("option", name="bq-wl-dev")).to_have_count(0)
-    screens.page.get_by_role("option", name=NAMES[1]).click()
+    screens.choose("Connections", NAMES[1])
     screens.page.keyboard.press("Escape")
     preview = screens.widget("linking_preview")
     expect(preview).to_contain_text("The members of press-desk lose 1 connection.")

@@ -23,14 +23,7 @@ def dashboard(tmp_path):
 
 def wait_for_the_sandbox(screens: Screens) -> None:
     screens.go("runs")
-    expect(screens.page.get_by_text("No runs yet")).to_be_visible(timeout=30_000)
-
-
-def tick(screens: Screens, row: int) -> None:
-    grid = screens.widget("runs_list").get_by_test_id("stDataFrame")
-    box = grid.bounding_box()
-    assert box is not None
-    screens.page.mouse.click(box["x"] + 18, box["y"] + 36 + 38 * row + 19)
+    expect(screens.page.get_by_text("No runs yet")).to_be_visible()
 
 
 def test_a_run_is_searched_renamed_and_deleted(page: Page, dashboard):
@@ -44,8 +37,7 @@ def test_a_run_is_searched_renamed_and_deleted(page: Page, dashboard):
     expect(screens.cell(NAME + 1, 0)).to_have_text("2 rows")
     assert "harbour" not in page.url.lower()
 
-    tick(screens, 0)
-    expect(page.get_by_text("1 selected")).to_be_visible()
+    screens.tick("runs_list", 0, page.get_by_text("1 selected"))
     screens.button("Rename…").click()
     screens.field("Name").fill("<b>Before</b> the change")
     screens.dialog().get_by_role("button", name="Rename").click()
@@ -54,8 +46,7 @@ def test_a_run_is_searched_renamed_and_deleted(page: Page, dashboard):
 
     screens.field("Search inputs, summaries and names").fill("")
     expect(page.get_by_text("All 2, newest first.")).to_be_visible()
-    tick(screens, 1)
-    expect(page.get_by_text("2 selected")).to_be_visible()
+    screens.tick("runs_list", 1, page.get_by_text("2 selected"))
     screens.button("Delete…").click()
     confirm = screens.dialog().get_by_role("button", name="Delete", exact=True)
     expect(confirm).to_be_disabled()

@@ -44,7 +44,7 @@ def test_a_stored_secret_reaches_no_frame_page_address_log_or_file(page: Page, d
     with signed_in(dashboard.data_dir) as platform:
         plant(platform)
     screens.go("connections")
-    expect(page.get_by_text(re.compile("8 connections"))).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(re.compile("8 connections"))).to_be_visible()
     seen = page.content()
     # The newest stand first.
     for row in (0, 1):
@@ -55,8 +55,7 @@ def test_a_stored_secret_reaches_no_frame_page_address_log_or_file(page: Page, d
             screens.dialog().get_by_text(section, exact=True).click()
             expect(screens.dialog().get_by_text(told)).to_be_visible()
             seen += page.content()
-        page.keyboard.press("Escape")
-        expect(screens.dialog()).to_be_hidden()
+        screens.leave_dialog()
     for name in ("Workspaces", "Pipelines", "Latency", "Summarize"):
         screens.open_from_rail(name)
         seen += page.content()
@@ -85,13 +84,12 @@ def test_a_typed_secret_goes_up_while_its_field_stands_there_and_never_comes_bac
     screens.save()
     # The host does not exist, so its test fails.
     screens.button("Save without testing").click()
-    expect(screens.message("Saved typed-by-hand")).to_be_visible(timeout=20_000)
+    expect(screens.message("Saved typed-by-hand")).to_be_visible()
     assert found_in(b"".join(witness.sent), typed) == list(typed)
     # What was saved opens over the list, a moment after the message: the fields are gone then.
     expect(screens.dialog()).to_be_visible()
     after = len(witness.sent)
-    page.keyboard.press("Escape")
-    expect(screens.dialog()).to_be_hidden()
+    screens.leave_dialog()
     for name in ("Workspaces", "Connections"):
         screens.open_from_rail(name)
     screens.go("new-connection")

@@ -53,7 +53,7 @@ class Visit:
         self.seen += [content, values]
 
     def awaits(self, place: Locator, text: str | re.Pattern[str]) -> None:
-        expect(place.get_by_text(text).first).to_be_visible(timeout=20_000)
+        expect(place.get_by_text(text).first).to_be_visible()
         self.look()
 
     def download(self, button: Locator) -> bytes:
@@ -62,10 +62,6 @@ class Visit:
         content = Path(waiting.value.path()).read_bytes()
         self.files.append(content)
         return content
-
-    def close(self) -> None:
-        self.page.keyboard.press("Escape")
-        expect(self.screens.dialog()).to_be_hidden()
 
 
 def plant(visit: Visit) -> None:
@@ -85,7 +81,7 @@ def search_filter_and_check_all(visit: Visit) -> None:
     screens = visit.screens
     screens.go("connections")
     foot = screens.widget("connections_foot")
-    expect(foot).to_contain_text("1–8 of 8.", timeout=20_000)
+    expect(foot).to_contain_text("1–8 of 8.")
     visit.look()
     screens.button("Check all").click()
     visit.awaits(screens.widget("messages"), re.compile("work|fail"))
@@ -233,7 +229,7 @@ def test_no_secret_leaves_the_pages_of_connections(page: Page, dashboard, tmp_pa
     witness.follow(page)
     visit = Visit(Screens(page, dashboard.url), dashboard.data_dir)
     visit.screens.go()
-    expect(visit.screens.heading("Home")).to_be_visible(timeout=30_000)
+    expect(visit.screens.heading("Home")).to_be_visible()
     plant(visit)
     search_filter_and_check_all(visit)
     open_every_section(visit, CUSTOM)

@@ -24,6 +24,8 @@ from tests.support.platform import sandbox_url, signed_in
 from tests.support.waiting import is_running, wait_until
 
 DELAY_S = 3.0
+HEADING_MS = 500
+TRIES = 4
 PAGES = ("Home", "Connections", "Workspaces", "Pipelines", "Summarize", "Latency")
 
 
@@ -35,15 +37,13 @@ def dashboard(tmp_path):
 
 def wait_until_known(screens: Screens) -> None:
     screens.go("connections")
-    expect(screens.page.get_by_text(re.compile("connections on this platform"))).to_be_visible(
-        timeout=30_000
-    )
+    expect(screens.page.get_by_text(re.compile("connections on this platform"))).to_be_visible()
 
 
 def wait_until_warm(dashboard: RunningDashboard) -> None:
     """The pages' libraries are imported in the first seconds, and share the interpreter."""
     log = dashboard.data_dir / "logs" / "dashboard.log"
-    wait_until(lambda: "the pages are warm" in log.read_text(), within_s=30, what="it is warm")
+    wait_until(lambda: "the pages are warm" in log.read_text(), within_s=90, what="it is warm")
 
 
 def delay_every_route(dashboard: RunningDashboard) -> None:
@@ -57,8 +57,15 @@ def test_with_a_slow_platform_every_page_shows_its_heading_at_once(page: Page, d
     wait_until_known(screens)
     wait_until_warm(dashboard)
     delay_every_route(dashboard)
-    took_ms = {name: screens.ms_to_heading(name) for name in PAGES}
-    assert max(took_ms.values()) <= 500, took_ms
+    # A machine that is busy with other work can be late now and then; a page that waits for the
+    # platform is late each time.
+    took_ms = {name: float("inf") for name in PAGES}
+    for _ in range(TRIES):
+        for name in PAGES:
+            took_ms[name] = min(took_ms[name], screens.ms_to_heading(name))
+        if max(took_ms.values()) <= HEADING_MS:
+            break
+    assert max(took_ms.values()) <= HEADING_MS, took_ms
 
 
 def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
@@ -74,11 +81,10 @@ def test_an_action_goes_on_when_its_page_is_left_at_once(page: Page, dashboard):
     delay_every_route(dashboard)
     screens.save()
     page.wait_for_timeout(100)
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Latency").click()
-    expect(screens.heading("Latency")).to_be_visible()
-    expect(screens.message("Saved left-at-once")).to_be_visible(timeout=40_000)
+    screens.open_from_rail("Latency")
+    expect(screens.message("Saved left-at-once")).to_be_visible()
     screens.open_from_rail("Connections")
-    expect(page.get_by_text("7 connections on this platform")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("7 connections on this platform")).to_be_visible()
 
 
 def sandbox_pid(dashboard: RunningDashboard) -> int:
@@ -95,19 +101,19 @@ def test_a_sandbox_that_dies_comes_back_by_itself_and_then_by_a_button(page: Pag
     wait_until_known(screens)
     first = sandbox_pid(dashboard)
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: not is_running(first), within_s=5, what="the sandbox is dead")
+    wait_until(lambda: not is_running(first), within_s=20, what="the sandbox is dead")
     wait_until_known(screens)
     second = sandbox_pid(dashboard)
     assert second != first
     os.kill(second, signal.SIGKILL)
     # A page that was read before shows what was known; one that was not shows why it cannot.
-    expect(page.get_by_text("The sandbox is not answering")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The sandbox is not answering")).to_be_visible()
     expect(screens.widget("connections_list")).to_be_visible()
     screens.open_from_rail("Latency")
-    expect(page.get_by_text("The sandbox is not answering").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The sandbox is not answering").first).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
     screens.button("Start it again").first.click()
-    expect(screens.message("The sandbox is running again")).to_be_visible(timeout=20_000)
+    expect(screens.message("The sandbox is running again")).to_be_visible()
     screens.open_from_rail("Workspaces")
     expect(screens.widget("workspaces_list")).to_be_visible()
 
@@ -117,7 +123,7 @@ def kill_everything(dashboard: RunningDashboard) -> None:
     for pid in tree:
         os.kill(pid, signal.SIGKILL)
     wait_until(
-        lambda: not any(is_running(pid) for pid in tree[1:]), within_s=5, what="all are dead"
+        lambda: not any(is_running(pid) for pid in tree[1:]), within_s=20, what="all are dead"
     )
 
 
@@ -134,9 +140,7 @@ def test_the_story_goes_on_after_dashboard_and_sandbox_were_killed_in_its_middle
         screens = Screens(page, after.url)
         screens.go()
         # What was deployed is deployed again, by itself.
-        expect(screens.widget("rail_running").get_by_text("running").first).to_be_visible(
-            timeout=30_000
-        )
+        expect(screens.widget("rail_running").get_by_text("running").first).to_be_visible()
         summarize(screens)
         read_the_summary(screens)
         look_at_the_timing(screens)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
+
+import pyarrow as pa
 
 FRAMEWORK = "hugging-face-summarization"
 FILES = {"model/config.json": b"{}", "model/model.safetensors": b"\0" * 5000}
@@ -19,6 +22,12 @@ def packed(files: dict[str, bytes] | None = None) -> bytes:
     return target.getvalue()
 
 
+def schema(*columns: str) -> str:
+    """Return an Arrow schema of texts as an upload carries it."""
+    fields = [pa.field(column, pa.string()) for column in columns]
+    return base64.b64encode(pa.schema(fields).serialize().to_pybytes()).decode()
+
+
 def upload_parts(content: bytes | None, **over) -> dict[str, tuple[str | None, str | bytes, str]]:
     """Return the parts of an upload like the SDK's: JSON without a file name, and the file."""
     metadata = {
@@ -26,8 +35,8 @@ def upload_parts(content: bytes | None, **over) -> dict[str, tuple[str | None, s
         "visibility": "private",
         "workspace_id": 1,
         "conversion": {"framework": FRAMEWORK, "arch": "x86", "accel": "none"},
-        "input_schema": "AAAA",
-        "output_schema": "AAAA",
+        "input_schema": schema("inputs"),
+        "output_schema": schema("summary_text"),
     } | over
     files: dict[str, tuple[str | None, str | bytes, str]] = {
         "metadata": (None, json.dumps(metadata), "application/json")

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from dashboard.sandbox.app import create_app
 from dashboard.sandbox.config import SandboxConfig
 from dashboard.sandbox.context import Sandbox
 from dashboard.sandbox.server import build
+from dashboard.sandbox.signing import new_key
 
 with warnings.catch_warnings():
     # It announces a wish for another HTTP library; the one here is pinned by the SDK.
@@ -104,10 +106,17 @@ def open_platform(data_dir: Path, seed: str) -> Iterator[Platform]:
         sandbox.logs.close()
 
 
+@cache
+def _one_key():
+    return new_key()
+
+
 @pytest.fixture(autouse=True)
 def _cheap_hashes(monkeypatch):
     """Hash passwords with little work: the real cost, paid per test, is most of a suite's time."""
     monkeypatch.setattr("dashboard.sandbox.auth._SCRYPT", {"n": 2, "r": 8, "p": 1})
+    # Making a key takes 50 ms, and every platform would make its own.
+    monkeypatch.setattr("dashboard.sandbox.signing.new_key", _one_key)
 
 
 @pytest.fixture

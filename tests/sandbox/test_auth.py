@@ -7,14 +7,15 @@ import pytest
 
 from dashboard.sandbox.app import CONTROLS, ROUTES
 from dashboard.sandbox.auth import Tokens, hash_password, password_fits
+from dashboard.sandbox.datadir import ensure_account
+from dashboard.sandbox.store.sessions import Sessions
 from tests.sandbox.conftest import LOGIN_PATH
 
 OPEN = {
     "/v1/api/config",
     "/_sandbox/health",
     "/_sandbox/samples/{name}",
-    LOGIN_PATH,
-    "/auth/realms/master/protocol/openid-connect/auth/device",
+    *(entry.path for entry in ROUTES if entry.path.startswith("/auth/realms/")),
 }
 
 
@@ -47,12 +48,6 @@ def test_a_refused_log_in_has_keycloaks_form(empty, form, status, error):
     answer = grant(empty, **form)
     assert answer.status_code == status
     assert answer.json()["error"] == error
-
-
-def test_the_device_flow_says_that_it_is_not_there(empty):
-    answer = empty.http.post("/auth/realms/master/protocol/openid-connect/auth/device")
-    assert answer.status_code == 501
-    assert answer.json()["error"] == "unsupported_grant_type"
 
 
 def test_an_access_token_ends_after_300_seconds(empty):
@@ -101,10 +96,14 @@ def test_what_is_no_token_of_ours_is_refused(empty, header):
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("algorithm", ["HS256", "none"])
+@pytest.mark.parametrize("algorithm", ["HS256", "public key", "none"])
 def test_a_forged_token_is_refused(empty, algorithm):
     real = jwt.decode(empty.login(), options={"verify_signature": False})
-    key = "another secret, long enough for HS256" if algorithm == "HS256" else ""
+    key = {"HS256": "another secret, long enough for HS256", "none": ""}.get(algorithm)
+    if key is None:
+        # Everybody has the public key: it must not pass for a shared secret.
+        (public,) = empty.sandbox.tokens.public_keys()
+        key, algorithm = public["n"], "HS256"
     forged = jwt.encode(real, key, algorithm=algorithm)
     headers = {"Authorization": f"Bearer {forged}"}
     assert empty.http.post("/v1/api/connections/list", headers=headers).status_code == 401
@@ -116,6 +115,110 @@ def test_tokens_outlive_a_restart_because_the_secret_is_kept_sealed(empty):
     user = again.user_of_access(token)
     assert user is not None
     assert user.email == empty.username
+
+
+def test_a_refresh_token_is_used_up_and_a_thief_ends_the_session(empty):
+    form = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    first = grant(empty, **form).json()
+    renew = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    second = grant(empty, **renew).json()
+    assert second["refresh_token"] != first["refresh_token"]
+    # The SDK's processes share a file and refresh at once: the late one gets the same successor.
+    empty.clock.now += 59
+    late = grant(empty, **renew).json()
+    ids = [
+        jwt.decode(each["refresh_token"], options={"verify_signature": False})["jti"]
+        for each in (second, late)
+    ]
+    assert ids[0] == ids[1]
+    empty.clock.now += 1
+    assert grant(empty, **renew).status_code == 400
+    assert grant(empty, **renew | {"refresh_token": late["refresh_token"]}).status_code == 400
+    headers = {"Authorization": f"Bearer {late['access_token']}"}
+    assert empty.http.post("/v1/api/users/query", headers=headers).status_code == 401
+
+
+def test_a_refresh_token_is_its_programs_own(empty):
+    form = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    renew = {
+        "grant_type": "refresh_token",
+        "refresh_token": grant(empty, **form).json()["refresh_token"],
+    }
+    assert grant(empty, **renew | {"client_id": "dashboard"}).status_code == 400
+    assert grant(empty, **renew).status_code == 200
+
+
+def test_a_session_ends_after_ten_hours_however_often_it_is_renewed(empty):
+    form = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    tokens = grant(empty, **form).json()
+    for _ in range(36_000 // 1_500 - 1):
+        empty.clock.now += 1_500
+        tokens = grant(
+            empty, grant_type="refresh_token", refresh_token=tokens["refresh_token"]
+        ).json()
+        assert "access_token" in tokens
+    assert tokens["refresh_expires_in"] == 1_500
+    empty.clock.now += 1_500
+    renewed = grant(empty, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert renewed.status_code == 400
+
+
+def test_an_offline_token_has_no_end_and_is_not_used_up(empty):
+    form = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    tokens = grant(empty, **form, scope="offline_access").json()
+    assert tokens["refresh_expires_in"] == 0
+    renew = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    for _ in range(3):
+        empty.clock.now += 86_400
+        assert grant(empty, **renew).status_code == 200
+
+
+def test_a_sign_out_outlives_a_restart(empty):
+    token = empty.login()
+    session = empty.sandbox.tokens.session_of(token)
+    empty.sandbox.store.sessions.end(session["id"])
+    again = Sessions(empty.sandbox.store.database)
+    assert again.has_ended(session["id"])
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({"client_id": ""}, 401, "invalid_client"),
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"client_id": "dashboard"}, 400, "unauthorized_client"),
+        ({"scope": "everything"}, 400, "invalid_scope"),
+    ],
+)
+def test_only_a_registered_program_gets_a_token(empty, form, status, error):
+    whole = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    answer = grant(empty, **whole | form)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+
+
+def test_a_program_may_name_itself_by_a_header(empty):
+    form = {"grant_type": "password", "username": empty.username, "password": empty.password}
+    answer = empty.http.post(LOGIN_PATH, data=form, auth=("api-client", "any secret"))
+    assert answer.status_code == 200
+    said = jwt.decode(answer.json()["access_token"], options={"verify_signature": False})
+    assert said["azp"] == "api-client"
+
+
+def test_a_token_says_what_a_person_is(empty):
+    empty.invite("ann@example.com")
+    roles = [
+        jwt.decode(token, options={"verify_signature": False})["realm_access"]["roles"]
+        for token in (empty.login(), empty.login("ann@example.com", "pw"))
+    ]
+    assert roles == [["admin", "user"], ["user"]]
+
+
+def test_the_account_of_the_folder_is_an_administrator_again_after_a_restart(empty, tmp_path):
+    (me,) = empty.sandbox.store.users.listing()
+    empty.sandbox.store.users.add("ann@example.com", password_hash=None, is_admin=True)
+    empty.sandbox.store.users.set_admin(me["id"], is_admin=False)
+    assert ensure_account(empty.sandbox.store, tmp_path / "data") == me["id"]
+    assert empty.sandbox.store.users.by_id(me["id"])["is_admin"]
 
 
 def test_the_users_answer_holds_no_password_hash(empty):

@@ -136,7 +136,7 @@ def check(http: httpx.Client, seen: Acknowledged) -> None:
 
 
 def logged_texts(http: httpx.Client) -> set[str]:
-    params = {"page_size": "100000", "order": "asc", "dataset[]": "in"}
+    params = {"page_size": "100000", "order": "asc", "dataset[]": "in", "dataset.separator": "."}
     answer = http.post(f"/v1/logs/topic/{TOPIC}/records", params=params, json={})
     table = pa.ipc.open_file(io.BytesIO(answer.content)).read_all()
     return set(table["in.inputs"].to_pylist()) if "in.inputs" in table.column_names else set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
+import resource
 import subprocess
 import sys
 import time
@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.sandbox.engine.frames import Message, encode, read_body
+from dashboard.sandbox.engine.frames import Message, decode, encode, read_body
 from dashboard.sandbox.engine.runtimes.base import StepSpec
 from dashboard.sandbox.engine.runtimes.summarization import load
+from tests.sandbox import onnx_models
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW: Message = {
@@ -64,8 +65,7 @@ class Worker:
     def receive(self) -> Message:
         body = read_body(self.process.stdout)
         assert body is not None, self.process.stderr.read().decode()
-        message: Message = json.loads(body)
-        return message
+        return decode(body)
 
     def load(self, *steps: Message, env: Message | None = None) -> Message:
         self.send(op="load", env=env or {}, steps=list(steps or (STEP,)))
@@ -88,21 +88,24 @@ def test_it_loads_and_says_ready(worker):
 
 
 def test_it_starts_quickly():
-    def start_s() -> float:
-        made, before_s = Worker(), time.monotonic()
+    def start_cpu_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        made = Worker()
         made.load()
-        elapsed_s = time.monotonic() - before_s
         made.end()
-        return elapsed_s
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # The best of three: others use this machine, too.
-    assert min(start_s() for _ in range(3)) < 0.15
+    # Processor time, and the best of three: others use this machine, too.
+    assert min(start_cpu_s() for _ in range(3)) < 0.2
 
 
 def test_it_imports_nothing_heavy():
     code = (
         "import sys, dashboard.sandbox.engine.worker, dashboard.sandbox.summarizer; "
-        "print([m for m in ('asyncio','pyarrow','numpy','pandas','starlette') if m in sys.modules])"
+        "print([m for m in "
+        "('asyncio','pyarrow','numpy','pandas','starlette','onnxruntime','polars') "
+        "if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     assert answer.stdout.strip() == b"[]"
@@ -220,3 +223,17 @@ def test_it_ends_on_eof_during_a_wait(worker):
 def test_it_ends_on_eof_before_it_was_told_to_load(worker):
     worker.process.stdin.close()
     assert worker.process.wait(timeout=5) == 0
+
+
+def test_a_pipeline_of_onnx_imports_neither_tables_nor_transformers(tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(onnx_models.linear())
+    code = (
+        "import sys; from dashboard.sandbox.engine.runtimes import load_runtime; "
+        "from dashboard.sandbox.engine.runtimes.base import StepSpec; "
+        f"load_runtime(StepSpec('m', 'onnx', 'onnx', '', {str(path)!r}, None, None, None)); "
+        "print([m for m in ('asyncio','pyarrow','pandas','polars','transformers','torch','onnx') "
+        "if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    assert answer.stdout.strip() == b"[]"

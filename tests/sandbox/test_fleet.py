@@ -12,12 +12,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from dashboard.sandbox import deployments
+from dashboard.sandbox.context import Sandbox
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.fleet import DeploymentPlan, Fleet, FleetLimits, StepPlan
 from dashboard.sandbox.logstore import LogStore
+from dashboard.sandbox.memory_watch import process_use
 from dashboard.sandbox.status_tree import Json
 from dashboard.vault import Vault
 
@@ -535,6 +540,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from dashboard.sandbox.fleet import DeploymentPlan, Fleet, StepPlan
 from dashboard.sandbox.logstore import LogStore
+from dashboard.sandbox.memory_watch import process_use
 from dashboard.vault import Vault
 
 async def serve():
@@ -625,3 +631,40 @@ async def test_twenty_deploys_and_kills_leave_nothing_behind(fleet):
     assert len(asyncio.all_tasks()) == tasks
     assert len(os.listdir("/proc/self/fd")) == len(descriptors)
     assert fleet._surroundings.capacity.used() == (0.0, 0)
+
+
+async def test_whatever_goes_wrong_the_engines_are_watched_further(fleet, monkeypatch, caplog):
+    looks: list[int] = []
+
+    async def odd(pids):
+        looks.append(1)
+        if len(looks) < 4:
+            raise ZeroDivisionError
+        return await process_use(pids)
+
+    monkeypatch.setattr("dashboard.sandbox.fleet.process_use", odd)
+    await until(lambda: len(looks) >= 6, within_s=20)
+    told = [one for one in caplog.records if "cannot be watched" in one.message]
+    assert len(told) == 1
+    assert told[0].exc_info is not None
+
+
+async def test_a_deployment_that_cannot_be_resumed_holds_up_no_other(monkeypatch, caplog):
+    resumed: list[DeploymentPlan] = []
+
+    def plan_or_fail(_store, deployment_id):
+        if deployment_id == 1:
+            raise ZeroDivisionError
+        return plan(deployment_id)
+
+    async def deploy(one):
+        resumed.append(one)
+
+    monkeypatch.setattr(deployments, "plan_of", plan_or_fail)
+    stored = SimpleNamespace(deployments=lambda **_which: [{"id": 1}, {"id": 2}])
+    sandbox = SimpleNamespace(
+        store=SimpleNamespace(pipelines=stored), fleet=SimpleNamespace(deploy=deploy)
+    )
+    await deployments.resume(cast("Sandbox", sandbox))  # it has the little that is asked
+    assert [one.deployment_id for one in resumed] == [2]
+    assert "deployment 1 could not be deployed again" in caplog.text

@@ -274,3 +274,144 @@ def test_a_defect_in_a_resolver_is_not_shown(demo, monkeypatch):
     answer = demo.graphql("{ tag { id } }")
     assert "planted-secret-3310" not in str(answer)
     assert answer["errors"]
+
+
+def test_a_search_finds_pipelines_by_their_models_and_survives_any_definition(demo):
+    create = {"pipeline_id": "other", "workspace_id": 3}
+    step = {"ModelInference": {"models": [{"name": "hf-summarizer", "version": "x", "sha": "y"}]}}
+    for steps in ([step], [3], {"a": 1}, [{"x": {"models": [7, {"name": 3}]}}]):
+        made = demo.post("pipelines/create", create | {"definition": {"id": "o", "steps": steps}})
+        assert made.status_code == 200
+    query = """query ($text: String!) { search_pipelines(args: {search: $text}, distinct_on: id,
+        order_by: {id: desc}) { id pipeline { pipeline_id } } }"""
+    found = data(demo, query, text="SUMMARIZER")["search_pipelines"]
+    assert [each["pipeline"]["pipeline_id"] for each in found] == ["other", "hf-summarizer"]
+
+
+def test_a_list_may_be_cut(demo):
+    query = (
+        "{ pipeline_by_pk(id: 1) { pipeline_versions(order_by: {id: desc}, limit: %s) { id } } }"
+    )
+    demo.post("pipelines/create", {"pipeline_id": "hf-summarizer", "workspace_id": 3})
+    assert data(demo, query % 1)["pipeline_by_pk"] == {"pipeline_versions": [{"id": 2}]}
+    assert "negative" in demo.graphql(query % -1)["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("value", ["1", 1])
+def test_a_number_may_be_written_as_a_text(demo, value):
+    query = "query ($id: bigint!) { model_by_pk(id: $id) { id } }"
+    assert data(demo, query, id=value)["model_by_pk"] == {"id": 1}
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**70), 1.5, True, "x", [1], {"a": 1}, "\ud800"])
+def test_what_is_no_number_is_refused_before_it_reaches_the_store(demo, value, caplog):
+    query = "query ($id: bigint!) { model_by_pk(id: $id) { id } }"
+    assert demo.graphql(query, id=value)["errors"]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model", "update_model(where: {id: {_eq: 1}}, _set: {visibility: %s})"),
+        ("pipeline", "update_pipeline(where: {id: {_eq: 1}}, _set: {visibility: %s})"),
+    ],
+)
+def test_a_member_changes_the_visibility(other, name, change):
+    def changed(value, as_user=""):
+        query = f"mutation {{ {change % value} {{ returning {{ id visibility }} }} }}"
+        return other.graphql(query, as_user=as_user)
+
+    done = changed('"public"')["data"][f"update_{name}"]
+    assert done == {"returning": [{"id": 1, "visibility": "public"}]}
+    assert changed('"secret"')["errors"]
+    assert changed("null")["errors"]
+    strangers = changed('"private"', "ann@example.com")["data"][f"update_{name}"]
+    assert strangers == {"returning": []}
+    kept = data(other, f"{{ {name}_by_pk(id: 1) {{ visibility }} }}")
+    assert kept[f"{name}_by_pk"] == {"visibility": "public"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update_deployment_by_pk(pk_columns: {id: 1}, _set: {deployed: true}) { id }",
+        "insert_deployment_model_configs(objects: {deployment_id: 1, model_config_id: 1})"
+        " { returning { id } }",
+    ],
+)
+def test_what_only_rest_can_do_is_refused_by_name(demo, change):
+    answer = demo.graphql(f"mutation {{ {change} }}")
+    assert "The sandbox does not imitate" in answer["errors"][0]["message"]
+    assert "pipelines/deploy" in answer["errors"][0]["message"]
+
+
+def test_a_workspace_keeps_an_owner_and_nothing_of_the_change_is_kept(other):
+    users = {e["email"]: e["id"] for e in other.post("users/query").json()["users"].values()}
+    other.post("workspaces/add_user", {"workspace_id": 3, "user_id": users["ann@example.com"]})
+    everybody = """mutation { delete_workspace_users(where: {workspace_id: {_eq: 3}})
+        { affected_rows } }"""
+    assert "needs an owner" in other.graphql(everybody)["errors"][0]["message"]
+    members = other.post("workspaces/list_users", {"workspace_id": 3}).json()["users"]
+    assert len(members) == 2
+
+
+def test_an_administrator_takes_people_out_of_any_workspace(other):
+    other.invite("bob@example.com")
+    made = other.post("workspaces/create", {"workspace_name": "anns"}, as_user="ann@example.com")
+    workspace_id = made.json()["workspace_id"]
+    body = {"workspace_id": workspace_id, "email": "bob@example.com"}
+    bob = other.post("workspaces/add_user", body, as_user="ann@example.com").json()["user_id"]
+    removed = data(other, REMOVE, user=bob, ws=workspace_id)["delete_workspace_users"]
+    assert removed == {"affected_rows": 1}
+
+
+def test_tags_show_no_strangers_models_and_pipelines(other):
+    other.sandbox.store.tags.add("blue")
+    other.sandbox.store.tags.on_model(1, 1)
+    other.sandbox.store.tags.on_pipeline(1, 1)
+    query = "{ tag { tag model_tags { model_id } pipeline_tags { pipeline_pk_id } } }"
+    answer = other.graphql(query, as_user="ann@example.com")["data"]["tag"]
+    assert answer == [{"tag": "blue", "model_tags": [], "pipeline_tags": []}]
+    for change in (
+        "insert_model_tag(objects: {model_id: 1, tag_id: 1}) { returning { tag_id } }",
+        "insert_pipeline_tag(objects: {pipeline_pk_id: 1, tag_pk_id: 1}) { returning { id } }",
+    ):
+        assert other.graphql(f"mutation {{ {change} }}", as_user="ann@example.com")["errors"]
+    gone = other.graphql(
+        "mutation { delete_model_tag(where: {tag_id: {_eq: 1}}) { returning { tag_id } } }",
+        as_user="ann@example.com",
+    )
+    assert gone["data"]["delete_model_tag"] == {"returning": []}
+    assert other.sandbox.store.tags.of_model(1)
+
+
+def test_fragments_that_spread_each_other_are_looked_at_once(demo):
+    fragments = "".join(
+        f" fragment F{n} on workspace {{ id {f'...F{n + 1} ' * 40} }}" for n in range(10)
+    )
+    query = "{ workspace { ...F0 } }" + fragments + " fragment F10 on workspace { id }"
+    assert demo.graphql(query)["data"]["workspace"]
+
+
+def test_a_query_that_goes_round_in_the_graph_ends(demo, monkeypatch):
+    monkeypatch.setattr("dashboard.sandbox.graph._MOST_STEPS", 500)
+    for _ in range(4):
+        demo.post("pipelines/create", {"pipeline_id": "hf-summarizer", "workspace_id": 3})
+    query = (
+        "{ pipeline { pipeline_versions { pipeline { pipeline_versions { pipeline "
+        "{ pipeline_versions { pipeline { pipeline_versions { id } } } } } } } } }"
+    )
+    answer = demo.graphql(query)
+    assert 1 <= len(answer["errors"]) <= 10
+    assert answer["errors"][0]["message"] == "the query asks for too much"
+
+
+def test_a_condition_as_deep_as_json_allows_is_answered(demo):
+    where: dict[str, object] = {"id": {"_eq": 1}}
+    for _ in range(400):
+        where = {"_and": [where]}
+    query = "query ($where: model_bool_exp) { model(where: $where) { id } }"
+    answer = demo.graphql(query, where=where)
+    assert answer.get("data") == {"model": [{"id": 1}]} or answer["errors"]
+    assert data(demo, query, where={"_and": None})["model"] == [{"id": 1}]

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from dashboard.sandbox.app import ROUTES
+from dashboard.sandbox.routes.entry import Support
 
 PATHS = {
     "{user_id}": "x",
@@ -34,10 +35,12 @@ ERROR_FORMS = [
     {"msg", "code"},
     {"code", "status", "error", "source"},
     {"error", "error_description"},
+    {"status", "errorType", "error"},
 ]
 
 
-WITH_BODY = [each for each in ROUTES if each.method != "GET"]
+#: What is refused by name reads no body.
+WITH_BODY = [each for each in ROUTES if each.method != "GET" and each.support is not Support.NOT]
 
 
 @pytest.mark.parametrize("entry", WITH_BODY, ids=[each.path for each in WITH_BODY])
@@ -49,5 +52,6 @@ def test_no_body_breaks_a_route(demo, entry):
     for body in bodies:
         answer = demo.http.request(entry.method, path, content=body, headers=demo.headers())
         assert answer.status_code in {200, 202, 204, 400, 401, 403, 404, 409, 501}, body[:200]
-        if answer.status_code >= 400:
+        # The pages of the log-in are for people.
+        if answer.status_code >= 400 and "text/html" not in answer.headers["content-type"]:
             assert set(answer.json()) in ERROR_FORMS, body[:200]

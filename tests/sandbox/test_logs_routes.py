@@ -11,6 +11,7 @@ import httpx
 import pyarrow as pa
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from dashboard.sandbox.errors import EXCEPTION_HANDLERS
 from dashboard.sandbox.logstore import Batch, LogStore, Row
@@ -53,11 +54,15 @@ async def client(store):
 
 
 def client_of(store, user_id: str) -> httpx.AsyncClient:
-    app = Starlette(routes=logs.routes, exception_handlers=HANDLERS)
+    entries = [Route(each.path, each.endpoint, methods=[each.method]) for each in logs.ROUTES]
+    app = Starlette(routes=entries, exception_handlers=HANDLERS)
     platform = SimpleNamespace(
         topic_exists=lambda topic: topic in {TOPIC, "workspace-9-pipeline-theirs-inference"},
         workspaces=Workspaces(),
         models=SimpleNamespace(find=lambda _, name: {} if name == "m" else None),
+        pipelines=SimpleNamespace(
+            find=lambda _, name: {} if name in {"hf-summarizer", "empty"} else None
+        ),
     )
     app.state.sandbox = SimpleNamespace(logs=store, store=platform)
     transport = httpx.ASGITransport(signed_in(app, user_id))
@@ -68,6 +73,9 @@ class Workspaces:
     """The sender is in these workspaces."""
 
     ids = (1, 2)
+
+    def get(self, workspace_id: int) -> dict[str, int] | None:
+        return {"id": workspace_id} if workspace_id < 10 else None
 
     def is_member(self, workspace_id: int, user_id: str) -> bool:
         return user_id == "ann" and workspace_id in self.ids
@@ -103,7 +111,9 @@ def write(store, count: int, *, step_ms: int = 1000, **inputs) -> None:
 
 
 async def read(client, params, *, iterator=None, url=RECORDS):
-    """Return the table and the status of one page."""
+    """Return the table and the status of one page, flat as the SDK asks for it."""
+    if params is not None:
+        params = {"dataset.separator": "."} | params
     answer = await client.post(url, params=params, json=iterator or {})
     assert answer.status_code == 200, answer.text
     with pa.ipc.open_file(answer.content) as reader:
@@ -321,3 +331,154 @@ async def test_values_without_a_common_type_are_given_as_text(client, store):
         store.submit(Batch((TOPIC,), START_MS, [row], METADATA)).result(5)
     table, _ = await read(client, {"page_size": "100"})
     assert table["in.value"].to_pylist() == ["1", "two", "[3]", str(2**80), "?"]
+
+
+async def test_without_a_separator_a_page_is_nested_as_raw_logs_are_read(client, store):
+    write(store, 2)
+    answer = await client.post(RECORDS, params={"dataset[]": "*"}, json={})
+    with pa.ipc.open_file(answer.content) as reader:
+        table = reader.read_all()
+    assert table.column_names == ["time", "in", "out", "anomaly", "metadata"]
+    (first, _) = table.to_pylist()
+    assert first["in"] == {"inputs": "text 0"}
+    assert json.loads(first["metadata"]["last_model"])["model_name"] == "m"
+
+
+async def test_the_log_of_failures_says_what_failed(client, store):
+    topic = f"{TOPIC}-failures"
+    rows: list[Row] = [({"inputs": 5}, {})]
+    failed = Batch((topic,), START_MS, rows, METADATA, error="column 'inputs' is no text")
+    store.submit(failed).result(5)
+    table, status = await read(client, NEWEST, url=f"/v1/logs/topic/{topic}/records")
+    assert table["in.inputs"].to_pylist() == [5]
+    assert table["error"].to_pylist() == ["column 'inputs' is no text"]
+    assert status["status"] == "All"
+
+
+async def test_a_change_of_an_outputs_type_ends_the_page_one_of_an_input_does_not(client, store):
+    def log(number: int, **types: str) -> None:
+        row: Row = ({"tensor": [0.5]}, {"variable": [1]})
+        named = {name.replace("_", "."): kind for name, kind in types.items()}
+        batch = Batch((TOPIC,), START_MS + number, [row], METADATA, types=named)
+        store.submit(batch).result(5)
+
+    log(0, out_variable="list<int64>")
+    log(1, out_variable="list<float32>")
+    log(2, out_variable="list<float32>", in_tensor="list<float>")
+    table, status = await read(client, NEWEST)
+    assert status["status"] == "SchemaChange"
+    floats = pa.list_(pa.field("inner", pa.float32(), nullable=False))
+    assert table.schema.field("out.variable").type == floats
+    assert table.schema.field("in.tensor").type == pa.list_(pa.float32())
+    table, status = await read(client, NEWEST, iterator=status["next"])
+    assert (table.num_rows, status["status"]) == (1, "All")
+
+
+async def test_pages_with_and_without_nulls_have_one_schema(client, store):
+    for number, value in enumerate(("a", None)):
+        row: Row = ({"inputs": "text"}, {"summary_text": value})
+        types = {"out.summary_text": "string"}
+        store.submit(Batch((TOPIC,), START_MS + number, [row], METADATA, types=types)).result(5)
+    query = {"page_size": "1"}
+    first, status = await read(client, query)
+    second, _ = await read(client, query, iterator=status["next"])
+    assert first.schema == second.schema
+
+
+async def test_a_page_too_large_is_byte_limited_and_goes_on(client, store):
+    write(store, 12, padding="x" * 2**20)
+    seen = []
+    iterator: dict[str, int] | None = {}
+    statuses = []
+    while iterator is not None:
+        table, status = await read(client, {"page_size": "100"}, iterator=iterator)
+        seen += table["out.summary_text"].to_pylist()
+        statuses.append(status["status"])
+        iterator = status["next"]
+    assert seen == [f"short {number}" for number in range(12)]
+    assert statuses == ["ByteLimited", "All"]
+
+
+async def test_a_huge_limit_gives_all_there_is(client, store):
+    write(store, 30)
+    for size in ("100000000", "9" * 40):
+        table, status = await read(client, {"page_size": size, "order": "desc"})
+        assert (table.num_rows, status["status"]) == (30, "All")
+
+
+# --- pipelines/get_logs ----------------------------------------------------------------------
+
+
+async def get_logs(client, **changed):
+    body = {"pipeline_name": "hf-summarizer", "workspace_id": 1} | changed
+    return await client.post("/v1/api/pipelines/get_logs", json=body)
+
+
+async def test_get_logs_gives_nested_records_oldest_first(client, store):
+    write(store, 3)
+    answer = await get_logs(client)
+    assert [row["out"]["summary_text"] for row in answer.json()] == [f"short {n}" for n in range(3)]
+    (first, *_) = answer.json()
+    assert list(first) == ["time", "in", "out", "anomaly", "metadata"]
+    assert answer.headers["x-iteration-status"] == "All"
+    assert "x-iteration-cursor" not in answer.headers
+    newest = (await get_logs(client, order="Desc", page_size=1)).json()
+    assert newest[0]["out"]["summary_text"] == "short 2"
+
+
+async def test_a_cursor_goes_on_with_the_whole_query(client, store):
+    write(store, 7)
+    answer = await get_logs(
+        client,
+        page_size=2,
+        order="desc",
+        start_time=iso(START_MS + 1000),
+        end_time=iso(START_MS + 5000),
+    )
+    seen = [row["out"]["summary_text"] for row in answer.json()]
+    while "x-iteration-cursor" in answer.headers:
+        assert answer.headers["x-iteration-status"] == "RecordLimited"
+        answer = await get_logs(client, cursor=answer.headers["x-iteration-cursor"])
+        seen += [row["out"]["summary_text"] for row in answer.json()]
+    assert seen == [f"short {number}" for number in (5, 4, 3, 2, 1)]
+
+
+async def test_get_logs_gives_arrow_to_who_accepts_it(client, store):
+    write(store, 2)
+    answer = await client.post(
+        "/v1/api/pipelines/get_logs",
+        json={"pipeline_name": "hf-summarizer", "workspace_id": 1},
+        headers={"accept": "application/vnd.apache.arrow.file"},
+    )
+    with pa.ipc.open_file(answer.content) as reader:
+        table = reader.read_all()
+    assert [row["out"]["summary_text"] for row in table.to_pylist()] == ["short 0", "short 1"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "msg"),
+    [
+        ({"pipeline_name": "no such"}, 404, "not found"),
+        ({"workspace_id": 77}, 404, "not found"),
+        ({"workspace_id": 9}, 403, "not a member"),
+        ({"workspace_id": "1"}, 400, "workspace_id"),
+        ({"pipeline_name": None}, 400, "pipeline_name"),
+        ({"page_size": -1}, 400, "page_size"),
+        ({"order": "sideways"}, 400, "order"),
+        ({"start_time": "2026-11-23T00:00:00Z"}, 400, "together"),
+        ({"start_time": "x", "end_time": "y"}, 400, "start_time"),
+        ({"cursor": "x"}, 400, "cursor"),
+        ({"cursor": "W10="}, 400, "cursor"),
+        ({"cursor": "\u00e9"}, 400, "cursor"),
+    ],
+)
+async def test_get_logs_refuses_what_is_wrong_and_says_what(client, changed, status, msg):
+    answer = await get_logs(client, **changed)
+    assert answer.status_code == status
+    assert msg in answer.json()["msg"]
+    assert answer.json()["code"] == status
+
+
+async def test_get_logs_of_a_pipeline_that_never_ran_is_an_empty_list(client):
+    answer = await get_logs(client, pipeline_name="empty")
+    assert (answer.status_code, answer.json()) == (200, [])

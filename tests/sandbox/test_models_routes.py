@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
 import zipfile
@@ -11,9 +12,12 @@ from typing import Any
 import pytest
 
 from dashboard.sandbox.routes import uploads
-from tests.sandbox.archives import FILES, packed, upload, version_id
+from tests.sandbox import onnx_models
+from tests.sandbox.archives import FILES, packed, schema, upload, version_id
 from tests.sandbox.conftest import open_platform
 from tests.support.waiting import wait_until
+
+WITHOUT_SCHEMAS: dict[str, Any] = {"input_schema": None, "output_schema": None}
 
 
 @pytest.fixture
@@ -103,12 +107,97 @@ def test_a_damaged_member_ends_in_error_with_a_summary(platform):
     assert found["image_path"] is None
 
 
+ONNX = {"framework": "onnx", "arch": "x86", "accel": "none"}
+
+
+def test_an_onnx_file_is_ready_when_the_upload_is_answered(platform):
+    content = onnx_models.linear()
+    answer = upload(platform, content, call="upload", conversion=ONNX, **WITHOUT_SCHEMAS)
+    assert answer.status_code == 200
+    found = version(platform, version_id(answer))
+    assert found["model_version"]["status"] == "ready"
+    assert found["model_version"]["file_info"]["sha"] == hashlib.sha256(content).hexdigest()
+    assert found["model_version"]["image_path"] is None
+    assert found["config"]["runtime"] == "onnx"
+    body = {"model_version_id": version_id(answer)}
+    lines = platform.post("models/get_upload_logs", body).json()["logs"]
+    assert [line.split(" F ")[1] for line in lines][1:] == [
+        "Loading of onnx began.",
+        "Loading is complete.",
+    ]
+
+
+def test_an_onnx_file_goes_through_the_words_of_a_native_model(platform, monkeypatch):
+    seen: list[str] = []
+    models = platform.sandbox.store.models
+    real = models.set_status
+
+    def set_status(version_id, status, **over):
+        seen.append(models.version(version_id)["status"])
+        real(version_id, status, **over)
+
+    monkeypatch.setattr(models, "set_status", set_status)
+    upload(platform, onnx_models.linear(), call="upload", conversion=ONNX, **WITHOUT_SCHEMAS)
+    assert seen == ["pending_load_native", "attempting_load_native"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"onnx bytes", "protobuf cannot be parsed"),
+        (packed(), "protobuf cannot be parsed"),
+        (onnx_models.linear()[:-20], "protobuf cannot be parsed"),
+        (b"\x08\x08", "no graph with outputs"),
+        (onnx_models.with_weights_outside("/etc/passwd"), "weights in other files"),
+        (onnx_models.nested(b"../key"), "weights in other files"),
+    ],
+    ids=["empty", "text", "zip", "cut", "bare", "outside", "outside, in a branch"],
+)
+def test_a_file_that_is_no_whole_onnx_model_ends_in_error(platform, content, reason):
+    answer = upload(platform, content, call="upload", conversion=ONNX, **WITHOUT_SCHEMAS)
+    assert answer.status_code == 200
+    found = version(platform, version_id(answer))["model_version"]
+    assert (found["status"], reason in found["error_summary"]) == ("error", True)
+    assert found["error_summary"].startswith("Loading failed: ")
+
+
+@pytest.mark.parametrize("framework", ["sklearn", "xgboost", "pytorch", "python", "custom"])
+def test_a_framework_of_pickles_and_code_ends_in_error_unopened(platform, framework):
+    conversion = {"framework": framework, "arch": "x86", "accel": "none"}
+    answer = upload(platform, b"cos\nsystem\n(S'x'\ntR.", conversion=conversion)
+    assert answer.status_code == 202
+    found = finished(platform, version_id(answer))
+    assert found["status"] == "error"
+    assert f"cannot run the framework {framework}; it opens no pickle" in found["error_summary"]
+
+
 def test_a_framework_the_sandbox_cannot_run_ends_in_error(platform):
-    conversion = {"framework": "onnx", "arch": "x86", "accel": "none"}
-    answer = upload(platform, b"onnx bytes", call="upload", conversion=conversion)
+    conversion = {"framework": "tensorflow", "arch": "x86", "accel": "none"}
+    answer = upload(platform, packed(), call="upload", conversion=conversion)
     assert answer.status_code == 200
     found = finished(platform, version_id(answer))
-    assert (found["status"], "onnx" in found["error_summary"]) == ("error", True)
+    assert (found["status"], "tensorflow" in found["error_summary"]) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"input_schema": "AAAA"}, "the input_schema is not an Arrow schema"),
+        ({"output_schema": None}, "the output_schema is not an Arrow schema"),
+        ({"input_schema": schema("text")}, "the input_schema has no column inputs of the type str"),
+        ({"output_schema": schema()}, "the output_schema has no column summary_text"),
+    ],
+)
+def test_a_wrong_schema_ends_in_error_with_a_summary(platform, changes, reason):
+    found = finished(platform, version_id(upload(platform, packed(), **changes)))
+    assert (found["status"], reason in found["error_summary"]) == ("error", True)
+
+
+def test_an_image_of_a_container_is_refused_by_name(platform):
+    answer = upload(platform, None, call="upload", image_path="example.com/model:1")
+    assert answer.status_code == 501
+    assert "images of containers" in answer.json()["msg"]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +243,17 @@ def test_a_file_too_large_is_refused_before_it_is_read(platform, monkeypatch):
     assert "larger" in answer.json()["msg"]
 
 
+def test_a_full_disk_is_named_and_leaves_nothing(platform, monkeypatch):
+    def full(_file, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "_copy", full)
+    answer = upload(platform, packed())
+    assert (answer.status_code, answer.json()["msg"]) == (507, "Insufficient Storage")
+    assert list((platform.sandbox.config.data_dir / "models").iterdir()) == []
+
+
 def test_a_stranger_cannot_upload_into_a_workspace(platform):
     platform.invite("ann@example.com")
     assert upload(platform, packed(), as_user="ann@example.com").status_code == 403
@@ -174,6 +274,29 @@ def test_versions_are_listed_newest_first_with_what_the_sdk_would_ask_next(platf
     assert newest["config"]["runtime"] == "flight"
 
 
+def test_versions_are_listed_by_the_models_number_or_its_name(platform):
+    first = version_id(upload(platform, packed()))
+    second = version_id(upload(platform, packed({**FILES, "x": b"y"})))
+    finished(platform, first), finished(platform, second)
+    for asked in ({"models_pk_id": 1}, {"model_id": "hf-summarizer"}):
+        listed = platform.post("models/list_versions", asked).json()
+        assert [each["id"] for each in listed] == [second, first]
+        assert (listed[0]["model_id"], listed[0]["models_pk_id"]) == ("hf-summarizer", 1)
+        assert listed[0]["status"] == "ready"
+    assert platform.post("models/list_versions", {"model_id": "other"}).json() == []
+    body = {"model_id": "hf-summarizer", "workspace_id": 1}
+    everything = platform.post("models/list", {"workspace_id": 1}).json()
+    assert platform.post("models/list_versions_for_model", body).json() == everything
+    alone = platform.post("models/get_by_id", {"id": 1}).json()
+    assert (alone["name"], alone["model_config"]["model_version_id"]) == ("hf-summarizer", second)
+    version_body = {"model_version_id": first}
+    both = [
+        platform.post(f"models/get_{one}_by_id", version_body)
+        for one in ("version", "model_version")
+    ]
+    assert both[0].json() == both[1].json()
+
+
 def test_a_new_configuration_keeps_what_it_leaves_out(platform):
     number = version_id(upload(platform, packed()))
     body = {"model_version_id": number, "tensor_fields": ["inputs"]}
@@ -181,7 +304,7 @@ def test_a_new_configuration_keeps_what_it_leaves_out(platform):
     current = platform.post("models/get_config_by_id", {"model_id": number}).json()["model_config"]
     assert current["id"] == added["id"]
     assert current["tensor_fields"] == ["inputs"]
-    assert current["input_schema"] == "AAAA"
+    assert current["input_schema"] == schema("inputs")
     assert current["model"]["id"] == number
 
 
@@ -200,6 +323,8 @@ def test_the_upload_log_has_the_form_the_sdk_takes_apart(platform):
     ("path", "body"),
     [
         ("models/get", {"id": 1}),
+        ("models/get_by_id", {"id": 1}),
+        ("models/list_versions", {"models_pk_id": 1}),
         ("models/get_version_by_id", {"model_version_id": 1}),
         ("models/get_config_by_id", {"model_id": 1}),
         ("models/insert_model_config", {"model_version_id": 1}),

@@ -174,19 +174,31 @@ def test_a_definition_of_another_form_has_no_steps(platform, definition):
 def test_a_step_that_the_engines_cannot_run_is_refused_by_name(platform):
     (good,) = pipeline(platform)["pipeline_versions"][0]["definition"]["steps"]
     models = good["ModelInference"]["models"]
-    for bad, kind in [
-        ({"Check": {"tree": ["{}"]}}, "Check"),
-        ({"RandomSplit": {"weights": [], "models": models}}, "RandomSplit"),
-        ({"ModelInference": {"models": models * 2}}, "shadow deployment"),
-        ({}, "empty"),
-        (5, "unknown"),
+    weighted = [{"model": models[0], "weight": 1}]
+    for bad, reason in [
+        ({"Average": {}}, "the sandbox does not imitate this step: Average"),
+        ({"ColumnsSelect": {"columns": [0]}}, "does not imitate this step: ColumnsSelect"),
+        ({"RowsToModels": {"rows_to_models": []}}, "does not imitate this step: RowsToModels"),
+        ({"Check": {"tree": ["{}"]}}, "a validation has no name"),
+        ({"Check": {"tree": "{}"}}, "Check is not a list of expressions"),
+        ({"Check": {"tree": [5]}}, "Check is not a list of expressions"),
+        ({"RandomSplit": {"weights": []}}, "RandomSplit has no model with a weight"),
+        ({"RandomSplit": {"weights": [weighted[0] | {"weight": -1}]}}, "is not a number from 0"),
+        ({"RandomSplit": {"weights": [{"model": 5, "weight": 1}]}}, "without its version"),
+        ({"MetaValueSplit": {"split_key": "k", "control": models[0]}}, "no key or no routes"),
+        ({"ModelInference": {"models": []}}, "ModelInference has no model"),
+        ({"ModelInference": {"models": [5]}}, "without its version"),
+        ({"Nth": {"index": 1}}, "Nth selects from 1 outputs by an index from 0"),
+        ({}, "a step is not an object of one key"),
+        (5, "a step is not an object of one key"),
     ]:
         body = {"pipeline_id": "p", "workspace_id": workspace_id(platform)}
         body["definition"] = {"steps": [good, bad]}
         version = platform.post("pipelines/create", body).json()["pipeline_variant_pk_id"]
         answer = deploy(platform, pipeline_version_pk_id=version)
         assert answer.status_code == 400
-        assert answer.json()["msg"].endswith(f"does not imitate this step: {kind}")
+        assert answer.json()["msg"].startswith("definition.steps: "), bad
+        assert answer.json()["msg"].endswith(reason)
     assert platform.sandbox.fleet.plans == {}
 
 
@@ -227,6 +239,15 @@ def test_what_was_deployed_is_deployed_again(platform):
     asyncio.run(resume(platform.sandbox))
     assert platform.sandbox.fleet.plans == {number: plan}
     platform.post("pipelines/undeploy", {"deployment_id": number})
+    asyncio.run(resume(platform.sandbox))
+    assert platform.sandbox.fleet.plans == {}
+
+
+def test_what_cannot_be_read_any_more_is_left_out_when_the_rest_is_deployed_again(platform):
+    deploy(platform)
+    platform.sandbox.fleet.plans.clear()
+    database = platform.sandbox.store.database
+    database.run("UPDATE pipeline_versions SET definition = ?", ('{"steps": [{"Average": {}}]}',))
     asyncio.run(resume(platform.sandbox))
     assert platform.sandbox.fleet.plans == {}
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dashboard.sandbox.arrow_tables import answer_table
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.tables import (
     Selection,
@@ -143,3 +144,105 @@ def test_nan_and_infinity_become_null():
     text = to_json([{"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": -float("inf")}}])
     assert json.loads(text) == [{"a": None, "b": [1.5, None], "c": {"d": None}}]
     assert b"NaN" not in text
+
+
+ANOMALOUS = [
+    {"variable": [1.0], ".out_second.variable": [2.0], ".anomaly.low": True, ".anomaly.high": True},
+    {
+        "variable": [3.0],
+        ".out_second.variable": [4.0],
+        ".anomaly.low": False,
+        ".anomaly.high": None,
+    },
+]
+
+
+def test_anomalies_and_shadow_models_have_columns_of_their_own():
+    first, second = flat_rows(
+        [{"tensor": [0.5]}] * 2, ANOMALOUS, time_ms=7, metadata={}, selection=selection("*")
+    )
+    assert first == {
+        "time": 7,
+        "in.tensor": [0.5],
+        "out.variable": [1.0],
+        "out_second.variable": [2.0],
+        "anomaly.count": 2,
+        "anomaly.low": True,
+        "anomaly.high": True,
+    }
+    assert list(first) == list(second)
+    assert (second["anomaly.count"], second["anomaly.high"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (("anomaly",), ["anomaly.count", "anomaly.low", "anomaly.high"]),
+        (("anomaly.low",), ["anomaly.low"]),
+        (("out",), ["out.variable"]),
+        (("out_second",), ["out_second.variable"]),
+    ],
+)
+def test_anomalies_and_shadow_models_are_datasets(asked, found):
+    (row, _) = flat_rows(
+        [{"tensor": [0.5]}] * 2, ANOMALOUS, time_ms=7, metadata={}, selection=selection(*asked)
+    )
+    assert list(row) == found
+
+
+def test_anomalies_and_shadow_models_are_nested():
+    (row, _) = nested_rows(
+        [{}, {}], ANOMALOUS, time_ms=7, metadata={}, selection=Selection.from_query([])
+    )
+    assert row["out_second"] == {"variable": [2.0]}
+    assert row["anomaly"] == {"count": 2, "low": True, "high": True}
+
+
+def test_arrow_answers_have_the_types_of_the_wire():
+    import pyarrow as pa
+
+    table = answer_table(
+        [{"tensor": [0.5]}] * 2,
+        ANOMALOUS,
+        time_ms=7,
+        metadata=METADATA,
+        output_types={
+            "variable": "list<float32>",
+            ".out_second.variable": "list<float32>",
+            ".anomaly.low": "bool",
+        },
+        selection=selection("*"),
+    )
+    floats = pa.list_(pa.field("inner", pa.float32(), nullable=False))
+    for name in ("out.variable", "out_second.variable"):
+        assert table.schema.field(name) == pa.field(name, floats, nullable=False)
+    assert table.schema.field("anomaly.count") == pa.field("anomaly.count", pa.uint32(), False)
+    assert table.schema.field("anomaly.low") == pa.field("anomaly.low", pa.bool_(), False)
+    assert table["anomaly.count"].to_pylist() == [2, 0]
+    table.validate(full=True)
+
+
+def test_a_null_inside_of_a_list_is_no_lie_in_the_type():
+    table = answer_table(
+        [{}],
+        [{"scores": [1.0, None]}],
+        time_ms=7,
+        metadata={},
+        output_types={"scores": "list<float32>"},
+        selection=selection("*"),
+    )
+    assert table.schema.field("out.scores").type.value_field.nullable
+    assert table["out.scores"].to_pylist() == [[1.0, None]]
+
+
+@pytest.mark.parametrize("name", ["nonsense", "list<nonsense>", "float", "list<int8>"])
+def test_values_that_are_not_of_their_type_are_still_given(name):
+    table = answer_table(
+        [{}],
+        [{"x": {"deep": "text"}}],
+        time_ms=7,
+        metadata={},
+        output_types={"x": name},
+        selection=selection("*"),
+    )
+    assert table["out.x"].to_pylist() == [{"deep": "text"}]

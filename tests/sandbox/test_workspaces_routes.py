@@ -145,3 +145,111 @@ def test_keycloak_finds_an_address_with_a_plus(empty):
     path = "/auth/admin/realms/master/users?email=ann%2Bx%40example.com"
     (found,) = empty.http.get(path, headers=empty.headers()).json()
     assert found["id"] == ann
+
+
+@pytest.fixture
+def shared(empty):
+    """A workspace of Ann's, with Bob in it; the administrator and Eve are not."""
+    people = {name: empty.invite(f"{name}@example.com") for name in ("ann", "bob", "eve")}
+    workspace_id = create(empty, as_user="ann@example.com").json()["workspace_id"]
+    body = {"workspace_id": workspace_id, "user_id": people["bob"]}
+    assert empty.post("workspaces/add_user", body, as_user="ann@example.com").status_code == 200
+    return empty, workspace_id, people
+
+
+def kinds(platform, workspace_id, as_user=""):
+    answer = platform.post("workspaces/list_users", {"workspace_id": workspace_id}, as_user=as_user)
+    if answer.status_code != 200:
+        return answer.status_code
+    return {row["user_id"]: row["user_type"] for row in answer.json()["users"]}
+
+
+def remove(platform, workspace_id, as_user="", **who):
+    body = {"workspace_id": workspace_id} | who
+    return platform.post("workspaces/remove_user", body, as_user=as_user)
+
+
+def test_members_and_administrators_see_who_is_in_a_workspace(shared):
+    platform, workspace_id, people = shared
+    expected = {people["ann"]: "OWNER", people["bob"]: "COLLABORATOR"}
+    assert kinds(platform, workspace_id, "bob@example.com") == expected
+    assert kinds(platform, workspace_id) == expected
+    assert kinds(platform, workspace_id, "eve@example.com") == 403
+    assert kinds(platform, 99) == 404
+    assert kinds(platform, 99, "eve@example.com") == 404
+
+
+@pytest.mark.parametrize(("who", "status"), [("bob", 403), ("eve", 403), ("ann", 200), ("", 200)])
+def test_an_owner_or_an_administrator_takes_people_out(shared, who, status):
+    platform, workspace_id, people = shared
+    platform.post(
+        "workspaces/add_user",
+        {"workspace_id": workspace_id, "user_id": people["eve"]},
+        as_user="ann@example.com",
+    )
+    target = "bob" if who == "eve" else "eve"
+    as_user = f"{who}@example.com" if who else ""
+    answer = remove(platform, workspace_id, as_user, email=f"{target}@example.com")
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == {"affected_rows": 1}
+        assert people[target] not in kinds(platform, workspace_id)
+        again = remove(platform, workspace_id, as_user, user_id=people[target])
+        assert again.json() == {"affected_rows": 0}
+
+
+def test_a_collaborator_may_leave_and_the_last_owner_may_not(shared):
+    platform, workspace_id, people = shared
+    last = remove(platform, workspace_id, "ann@example.com", user_id=people["ann"])
+    assert (last.status_code, last.json()["msg"]) == (400, "user_id: a workspace needs an owner")
+    assert remove(platform, workspace_id, user_id=people["ann"]).status_code == 400
+    left = remove(platform, workspace_id, "bob@example.com", user_id=people["bob"])
+    assert left.json() == {"affected_rows": 1}
+    assert listed(platform, "bob@example.com") == []
+    assert (
+        remove(platform, workspace_id, "bob@example.com", user_id=people["bob"]).status_code == 403
+    )
+
+
+def test_an_administrator_adds_people_to_any_workspace_and_sees_it_only_as_a_member(shared):
+    platform, workspace_id, _ = shared
+    assert listed(platform) == []
+    body = {"workspace_id": workspace_id, "email": platform.username, "user_type": "owner"}
+    assert platform.post("workspaces/add_user", body, as_user="eve@example.com").status_code == 403
+    assert platform.post("workspaces/add_user", body, as_user="bob@example.com").status_code == 403
+    assert platform.post("workspaces/add_user", body).status_code == 200
+    assert [each["id"] for each in listed(platform)] == [workspace_id]
+    missing = body | {"workspace_id": 99}
+    assert platform.post("workspaces/add_user", missing).status_code == 404
+
+
+def test_an_administrator_who_is_a_collaborator_has_the_rights_of_one(shared):
+    platform, workspace_id, people = shared
+    body = {"workspace_id": workspace_id, "email": platform.username}
+    assert platform.post("workspaces/add_user", body).status_code == 200
+    body["email"] = "eve@example.com"
+    assert platform.post("workspaces/add_user", body).status_code == 403
+    assert remove(platform, workspace_id, user_id=people["bob"]).status_code == 403
+    remove_by_graphql = """mutation { delete_workspace_users(where: {user_id: {_eq: "%s"}})
+        { affected_rows } }"""
+    answer = platform.graphql(remove_by_graphql % people["bob"])
+    assert answer["data"]["delete_workspace_users"] == {"affected_rows": 0}
+
+
+def test_an_administrator_lists_the_workspaces_of_others(shared):
+    platform, workspace_id, people = shared
+    body = {"user_id": people["bob"]}
+    found = platform.post("workspaces/list", body).json()["workspaces"]
+    assert [each["id"] for each in found] == [workspace_id]
+    assert platform.post("workspaces/list", body, as_user="eve@example.com").status_code == 403
+    own = platform.post("workspaces/list", body, as_user="bob@example.com")
+    assert own.json()["workspaces"] == found
+    assert platform.post("workspaces/list", {"user_id": "nobody"}).json()["workspaces"] == []
+
+
+def test_the_generated_clients_empty_fields_are_taken(shared):
+    platform, workspace_id, people = shared
+    body = {"workspace_id": workspace_id, "user_id": people["eve"], "email": None}
+    body |= {"user_type": None, "url": None}
+    assert platform.post("workspaces/add_user", body).json()["user_type"] == "COLLABORATOR"
+    assert platform.post("workspaces/validate").json() == {}

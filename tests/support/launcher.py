@@ -69,7 +69,7 @@ def running_dashboard(
     try:
         wait_until(
             lambda: _address(output) or process.poll() is not None,
-            within_s=30,
+            within_s=90,
             what="the dashboard says where it is",
         )
         port = _address(output)
@@ -138,11 +138,11 @@ def _stop(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(5)
+            process.wait(20)
     left = [pid for pid in tree if is_running(pid)]
     wait_until(
-        lambda: not any(is_running(pid) for pid in left), within_s=5, what="no process is left"
+        lambda: not any(is_running(pid) for pid in left), within_s=20, what="no process is left"
     )

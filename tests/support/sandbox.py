@@ -7,7 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,11 +123,42 @@ def token(sandbox: RunningSandbox) -> str:
     return str(answer.json()["access_token"])
 
 
+class Account(httpx.Auth):
+    """Signs requests with the sandbox's own account, and signs in again when a token is too old.
+
+    A token lives for five minutes: less than a module of tests may take on a slow machine.
+    """
+
+    def __init__(self, sandbox: RunningSandbox) -> None:
+        self._sandbox = sandbox
+        self._token = ""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send a request, and once more with a fresh token if the first is refused."""
+        # One token for as long as it lives: a sign-in is made to be slow.
+        self._token = self._token or token(self._sandbox)
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            self._token = token(self._sandbox)
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+
 @contextmanager
 def client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
     """Open an HTTP client that carries a token and knows the sandbox's address."""
     headers = {"Authorization": f"Bearer {token(sandbox)}"}
     with httpx.Client(
         base_url=sandbox.url, headers=headers, timeout=20.0, trust_env=False
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def lasting_client(sandbox: RunningSandbox) -> Iterator[httpx.Client]:
+    """As `client`, for longer than a token lives."""
+    with httpx.Client(
+        base_url=sandbox.url, auth=Account(sandbox), timeout=20.0, trust_env=False
     ) as opened:
         yield opened

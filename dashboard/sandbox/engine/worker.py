@@ -12,13 +12,19 @@ import queue
 import sys
 import threading
 import time
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from dashboard.sandbox.engine.frames import encode, read_body
+from dashboard.sandbox.engine.flow import Flow
+from dashboard.sandbox.engine.frames import decode, encode, read_body
 from dashboard.sandbox.engine.runtimes import load_runtime
 from dashboard.sandbox.engine.runtimes.base import InputError, LoadError, StepSpec, check_artefact
+from dashboard.sandbox.engine.stages import Stage, StageKind, chain
+from dashboard.sandbox.engine.validations import (
+    BadExpressionError,
+    ValidationError,
+    Validations,
+)
 
 if TYPE_CHECKING:
     from dashboard.sandbox.engine.frames import Message
@@ -37,6 +43,7 @@ def main() -> None:
         _crash()
     try:
         runtimes = _load(loads_message)
+        flow = _flow(loads_message, runtimes)
     except LoadError as exc:
         _send(out, {"op": "failed", "reason": str(exc)})
         sys.exit(1)
@@ -45,7 +52,7 @@ def main() -> None:
     _send(out, {"op": "ready", "output_types": last_types})
     while True:
         request, read_ns = inbox.get()
-        _send(out, _answer(runtimes, request, read_ns))
+        _send(out, _answer(flow, request, read_ns))
 
 
 def _crash() -> None:
@@ -81,7 +88,7 @@ def _read_for_ever(inbox: queue.SimpleQueue[tuple[Message, int]]) -> None:
     stdin = os.fdopen(_STDIN, "rb", closefd=False)
     while (body := read_body(stdin)) is not None:
         started_ns = time.perf_counter_ns()
-        message = loads(body)
+        message = decode(body)
         inbox.put((message, time.perf_counter_ns() - started_ns))
     # sys.exit would wait for the inference in the main thread.
     os._exit(0)
@@ -90,38 +97,66 @@ def _read_for_ever(inbox: queue.SimpleQueue[tuple[Message, int]]) -> None:
 def _load(message: Message) -> list[Runtime]:
     # Set here and not at start: names such as LD_PRELOAD or PYTHONPATH then have no effect.
     os.environ.update({str(name): str(value) for name, value in message["env"].items()})
-    runtimes = []
+    runtimes: list[Runtime] = []
+    loaded: dict[str, Runtime] = {}
     for fields in message["steps"]:
         step = StepSpec(**fields)
+        # A model that stands in a pipeline twice is loaded once.
+        if same := loaded.get(repr(step)):
+            runtimes.append(same)
+            continue
         sys.stderr.write(f"loading model {step.model_name} ({step.framework})\n")
         check_artefact(step)
         try:
             runtimes.append(load_runtime(step))
+            loaded[repr(step)] = runtimes[-1]
         except (ImportError, OSError, ValueError, RuntimeError, MemoryError) as exc:
             sys.stderr.write(f"{type(exc).__name__}: {exc}\n")
             raise LoadError(f"model '{step.model_name}' failed to load") from exc
     return runtimes
 
 
-def _answer(runtimes: list[Runtime], request: Message, read_ns: int) -> Message:
-    elapsed_ns = [read_ns]
-    rows = request["rows"]
+def _flow(message: Message, runtimes: list[Runtime]) -> Flow:
+    stages = [_stage(fields) for fields in message.get("stages") or ()] or chain(len(runtimes))
+    try:
+        checks = {
+            place: Validations(stage.expressions)
+            for place, stage in enumerate(stages)
+            if stage.kind is StageKind.CHECK
+        }
+    except (BadExpressionError, ImportError) as exc:
+        raise LoadError(str(exc)) from exc
+    names = [fields["model_name"] for fields in message["steps"]]
+    return Flow(runtimes, names, stages, checks)
+
+
+def _stage(fields: Message) -> Stage:
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    return Stage(**(fields | lists | {"kind": StageKind(fields["kind"])}))
+
+
+def _answer(flow: Flow, request: Message, read_ns: int) -> Message:
     started_ns = time.perf_counter_ns()
     time.sleep(request["wait_ms"] / 1000)
     try:
-        for runtime in runtimes:
-            rows = runtime.predict(rows)
-            now_ns = time.perf_counter_ns()
-            elapsed_ns.append(now_ns - started_ns)
-            started_ns = now_ns
+        passage = flow.run(request["rows"], draw=request.get("draw", 0.0), started_ns=started_ns)
     except InputError as exc:
         where = "" if exc.row is None else f" in row {request['first_row'] + exc.row}"
         return {"op": "refused", "id": request["id"], "status": 400, "error": f"{exc}{where}"}
+    except ValidationError as exc:
+        return {"op": "refused", "id": request["id"], "status": 500, "error": str(exc)}
     except Exception as exc:  # noqa: BLE001  a model's bug fails the request, not the replica
         sys.stderr.write(f"{type(exc).__name__}: {exc}\n")
         error = f"the model failed with {type(exc).__name__}"
         return {"op": "refused", "id": request["id"], "status": 500, "error": error}
-    return {"op": "answer", "id": request["id"], "outputs": rows, "elapsed_ns": elapsed_ns}
+    return {
+        "op": "answer",
+        "id": request["id"],
+        "outputs": passage.rows,
+        "output_types": passage.types,
+        "elapsed_ns": [read_ns, *passage.elapsed_ns],
+        "ran": passage.ran,
+    }
 
 
 def _send(out: BinaryIO, message: Message) -> None:

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dashboard.sandbox.bodies import Body, Shape, read
+from dashboard.sandbox.context import sandbox_of
 from dashboard.sandbox.errors import json_answer
 from dashboard.sandbox.routes.access import LARGEST_ID
 
@@ -33,16 +34,30 @@ class _Call:
 
     shape: type[Body]
     work: Callable[..., object]
+    reads_only: bool = False
 
     async def __call__(self, request: Request) -> Response:
         body = await read(request, self.shape)
-        answer = await run_in_threadpool(self.work, request, body)
+        work = self._in_one_state if self.reads_only else self.work
+        answer = await run_in_threadpool(work, request, body)
         return answer if isinstance(answer, Response) else json_answer(answer)
+
+    def _in_one_state(self, request: Request, body: Body) -> object:
+        with sandbox_of(request).store.database.steady():
+            return self.work(request, body)
 
 
 def call(shape: type[Shape], work: Callable[[Request, Shape], object]) -> _Call:
     """Return an endpoint that checks the body against `shape` and answers what `work` returns."""
     return _Call(shape, work)
+
+
+def reading(shape: type[Shape], work: Callable[[Request, Shape], object]) -> _Call:
+    """Return an endpoint like `call` that puts its answer together from one state of the store.
+
+    Between two reads somebody else may write; then a list would name what another part lacks.
+    """
+    return _Call(shape, work, reads_only=True)
 
 
 def no_content() -> Response:

@@ -6,6 +6,7 @@ graphql-core is imported with the first request, not at start-up.
 from __future__ import annotations
 
 import logging
+import threading
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from dashboard.sandbox.bodies import Body, read
 from dashboard.sandbox.context import Json, sandbox_of, user_of
 from dashboard.sandbox.errors import WireError, json_answer
 from dashboard.sandbox.routes.entry import Entry
+from dashboard.sandbox.routes.graphql_calls import GRAPHQL_CALLS
 
 if TYPE_CHECKING:
     from graphql import (
@@ -33,11 +35,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MAKING_SCHEMA = threading.Lock()
+
 _SCHEMA_FILE = Path(__file__).parent.parent / "schema.graphql"
 _LONGEST_QUERY = 64 * 1024
 _MOST_TOKENS = 5000
 #: The SDK's deepest document has 8 levels.
 _DEEPEST_LEVEL = 12
+_MOST_ERRORS = 10
 
 
 class Operation(Body):
@@ -59,22 +64,28 @@ async def graphql(request: Request) -> Response:
 
 
 def _execute(request: Request, body: Operation) -> Json:
-    from graphql import execute_sync  # see the module's text
+    from graphql import GraphQLError, execute_sync  # see the module's text
 
     from dashboard.sandbox.graph import Graph  # see the module's text
 
     document, errors = _prepare(body.query)
     if document is None:
         return {"errors": errors}
-    result = execute_sync(
-        _schema(),
-        document,
-        variable_values=body.variables,
-        operation_name=body.operation_name,
-        context_value=Graph(sandbox_of(request).store, user_of(request)),
-    )
+    store = sandbox_of(request).store
+    try:
+        # A graph is put together from many reads, which must fit together.
+        with store.database.steady():
+            result = execute_sync(
+                _schema(),
+                document,
+                variable_values=body.variables,
+                operation_name=body.operation_name,
+                context_value=Graph(store, user_of(request)),
+            )
+    except RecursionError:
+        return {"errors": [_told(GraphQLError("the variables are nested too deeply"))]}
     if result.errors:
-        return {"errors": [_told(error) for error in result.errors]}
+        return {"errors": [_told(error) for error in result.errors[:_MOST_ERRORS]]}
     return {"data": result.data}
 
 
@@ -151,19 +162,34 @@ def _check_depth(document: DocumentNode) -> None:
         if isinstance(node, FragmentDefinitionNode)
     }
 
-    def walk(selections: SelectionSetNode | None, level: int) -> None:
-        if level > _DEEPEST_LEVEL:
-            raise GraphQLError("the query is nested too deeply")
+    # Each fragment is looked at once: spread ten times on each level it would be a million times.
+    depths: dict[str, int] = {}
+    under_way: set[str] = set()
+
+    def of_fragment(name: str) -> int:
+        fragment = fragments.get(name)
+        if name not in depths and fragment is not None:
+            if name in under_way:
+                raise GraphQLError("the query is nested too deeply")
+            under_way.add(name)
+            depths[name] = depth(fragment.selection_set)
+        return depths.get(name, 0)
+
+    def depth(selections: SelectionSetNode | None) -> int:
+        """Return how many levels there are below; raise beyond any that is allowed."""
+        deepest = 0
         for node in selections.selections if selections else ():
             if isinstance(node, FragmentSpreadNode):
-                fragment = fragments.get(node.name.value)
-                walk(fragment.selection_set if fragment else None, level + 1)
+                deepest = max(deepest, 1 + of_fragment(node.name.value))
             elif not _asks_schema(node):
-                walk(getattr(node, "selection_set", None), level + 1)
+                below = getattr(node, "selection_set", None)
+                deepest = max(deepest, 1 + depth(below) if below else 0)
+        return deepest
 
     for definition in document.definitions:
-        if definition not in fragments.values():
-            walk(getattr(definition, "selection_set", None), 0)
+        is_fragment = isinstance(definition, FragmentDefinitionNode)
+        if not is_fragment and depth(getattr(definition, "selection_set", None)) > _DEEPEST_LEVEL:
+            raise GraphQLError("the query is nested too deeply")
 
 
 def _asks_schema(node: SelectionNode) -> bool:
@@ -171,12 +197,20 @@ def _asks_schema(node: SelectionNode) -> bool:
     return getattr(getattr(node, "name", None), "value", "") in ("__schema", "__type")
 
 
-@cache
 def _schema() -> GraphQLSchema:
-    """Return the schema with a resolver on each of its fields."""
+    """Return the schema with a resolver on each of its fields; it is made once."""
+    # Clients that come together would otherwise each make their own: a second of work, each time.
+    with _MAKING_SCHEMA:
+        return _made_schema()
+
+
+@cache
+def _made_schema() -> GraphQLSchema:
     from graphql import GraphQLObjectType, build_schema  # see the module's text
 
-    schema = build_schema(_SCHEMA_FILE.read_text(encoding="utf-8"))
+    from dashboard.sandbox.graph_scalars import with_checks  # likewise
+
+    schema = with_checks(build_schema(_SCHEMA_FILE.read_text(encoding="utf-8")))
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
             for name, field in kind.fields.items():
@@ -206,6 +240,4 @@ def _resolver(schema: GraphQLSchema, kind_name: str, name: str) -> Json:
     return change if kind_name == "mutation_root" else field
 
 
-ROUTES: tuple[Entry, ...] = (
-    Entry("POST", "/v1/graphql", graphql, "Workspace.models, Pipeline.versions"),
-)
+ROUTES: tuple[Entry, ...] = (Entry("POST", "/v1/graphql", graphql, GRAPHQL_CALLS),)

@@ -11,7 +11,7 @@ from dashboard.sandbox import shapes
 from dashboard.sandbox.bodies import Body
 from dashboard.sandbox.context import Json, sandbox_of
 from dashboard.sandbox.routes.access import chosen_workspaces, my_model, my_model_version
-from dashboard.sandbox.routes.calls import Id, call
+from dashboard.sandbox.routes.calls import Id, call, reading
 from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.routes.workspaces import workspace_json
 from dashboard.sandbox.store import Row, Store
@@ -23,6 +23,20 @@ class ModelId(Body):
     """A model."""
 
     id: Id
+
+
+class NamedModel(Body):
+    """A model by its name; the wire calls that `model_id` here."""
+
+    model_id: str
+    workspace_id: Id
+
+
+class EitherModel(Body):
+    """A model by its number, or by its name in any workspace of the sender's."""
+
+    model_id: str | None = None
+    models_pk_id: Id | None = None
 
 
 class Scope(Body):
@@ -75,7 +89,7 @@ def get_model(request: Request, body: ModelId) -> object:
     store = sandbox_of(request).store
     model = my_model(request, body.id)
     workspace = store.workspaces.get(model["workspace_id"]) or {}
-    return _model_json(store, model, workspace, store.models.versions_of([model["id"]]))
+    return _model_json(model, workspace, store.models.versions_of([model["id"]]))
 
 
 def list_models(request: Request, body: Scope) -> object:
@@ -88,7 +102,7 @@ def list_models(request: Request, body: Scope) -> object:
     return {
         "models": [
             {
-                "model": _model_json(store, row, workspaces[row["workspace_id"]], versions),
+                "model": _model_json(row, workspaces[row["workspace_id"]], versions),
                 "workspace": workspace_json(workspaces[row["workspace_id"]]),
                 "model_versions": [
                     shapes.rest_version(each, row, configs.get(each["id"]))
@@ -98,6 +112,42 @@ def list_models(request: Request, body: Scope) -> object:
             for row in models
         ]
     }
+
+
+def get_model_alone(request: Request, body: ModelId) -> object:
+    """Return a model without its versions, and the configuration of the newest one."""
+    models = sandbox_of(request).store.models
+    model = my_model(request, body.id)
+    versions = models.versions_of([model["id"]]).get(model["id"], [])
+    config = models.config_of(versions[0]["id"]) if versions else None
+    names = ("id", "owner_id", "name", "workspace_id", "updated_at", "created_at")
+    return {name: model[name] for name in names} | {
+        "model_config": None if config is None else shapes.rest_config(config)
+    }
+
+
+def list_versions(request: Request, body: EitherModel) -> object:
+    """Return the versions of one model, newest first."""
+    store = sandbox_of(request).store
+    if body.models_pk_id is not None:
+        models = [my_model(request, body.models_pk_id)]
+    else:
+        workspaces = chosen_workspaces(request, None, None)
+        models = store.models.of_workspaces(list(workspaces))
+        models = [model for model in models if model["name"] == body.model_id]
+    versions = store.models.versions_of([model["id"] for model in models])
+    return [
+        shapes.graph_version(version, model)
+        for model in models
+        for version in versions.get(model["id"], [])
+    ]
+
+
+def list_versions_for_model(request: Request, body: NamedModel) -> object:
+    """Return one model of a workspace with its versions, as a list of models does."""
+    listed = list_models(request, Scope(workspace_id=body.workspace_id))
+    assert isinstance(listed, dict)  # noqa: S101  # as built above
+    return {"models": [item for item in listed["models"] if item["model"]["name"] == body.model_id]}
 
 
 def get_config(request: Request, body: ConfigOfVersion) -> object:
@@ -133,7 +183,7 @@ def get_upload_logs(request: Request, body: UploadLogs) -> object:
     return {"logs": sandbox_of(request).store.models.upload_log(version["id"], lines)}
 
 
-def _model_json(store: Store, model: Row, workspace: Row, versions: dict[int, list[Row]]) -> Row:
+def _model_json(model: Row, workspace: Row, versions: dict[int, list[Row]]) -> Row:
     return {
         "id": model["id"],
         "name": model["name"],
@@ -143,15 +193,14 @@ def _model_json(store: Store, model: Row, workspace: Row, versions: dict[int, li
         "created_at": model["created_at"],
         "updated_at": model["updated_at"],
         "models": [
-            shapes.inline_version(store, each, model, workspace)
-            for each in versions.get(model["id"], [])
+            shapes.inline_version(each, model, workspace) for each in versions.get(model["id"], [])
         ],
     }
 
 
 def _config_json(store: Store, config: Row, version: Row, model: Row) -> Row:
     workspace = store.workspaces.get(model["workspace_id"]) or {}
-    inline = shapes.inline_version(store, version, model, workspace)
+    inline = shapes.inline_version(version, model, workspace)
     return shapes.rest_config(config) | {"model": inline}
 
 
@@ -161,8 +210,16 @@ def _settings(config: Row) -> Row:
 
 
 ROUTES: tuple[Entry, ...] = (
-    Entry("POST", f"{API}/models/get", call(ModelId, get_model), "get_model"),
-    Entry("POST", f"{API}/models/list", call(Scope, list_models), "list_models"),
+    Entry("POST", f"{API}/models/get", reading(ModelId, get_model), "get_model, Model.*"),
+    Entry("POST", f"{API}/models/get_by_id", reading(ModelId, get_model_alone)),
+    Entry("POST", f"{API}/models/list", reading(Scope, list_models), "list_models"),
+    Entry("POST", f"{API}/models/list_versions", reading(EitherModel, list_versions)),
+    Entry(
+        "POST",
+        f"{API}/models/list_versions_for_model",
+        reading(NamedModel, list_versions_for_model),
+    ),
+    Entry("POST", f"{API}/models/get_model_version_by_id", reading(VersionId, get_version)),
     Entry(
         "POST",
         f"{API}/models/get_config_by_id",

@@ -12,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dashboard.sandbox import shapes
+from dashboard.sandbox import pipeline_steps, shapes
 from dashboard.sandbox.bodies import Body, read, storable
 from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
-from dashboard.sandbox.deployments import model_stubs, plan_of, unsupported_step
+from dashboard.sandbox.deployments import plan_of
 from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.plans import MOST_REPLICAS, most_replicas
 from dashboard.sandbox.routes.access import (
@@ -26,7 +26,7 @@ from dashboard.sandbox.routes.access import (
     my_deployment,
     my_model_version,
 )
-from dashboard.sandbox.routes.calls import Id, call
+from dashboard.sandbox.routes.calls import Id, call, reading
 from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.routes.models import Scope
 from dashboard.sandbox.routes.workspaces import workspace_json
@@ -117,7 +117,10 @@ def get_pipeline(request: Request, body: NamedPipeline) -> object:
     found = sandbox_of(request).store.pipelines.find(workspace["id"], name)
     if found is None:
         raise WireError(404, f"Pipeline {name[:100]!r} not found in this workspace")
-    return _items(request, [found], {workspace["id"]: workspace})[0]
+    item = _items(request, [found], {workspace["id"]: workspace})[0]
+    # The SDK keeps what it was given: tags that are put on later must show, as on an instance.
+    del item["pipeline"]["pipeline_tags"]
+    return item
 
 
 def get_version(request: Request, body: PipelineVersion) -> object:
@@ -233,11 +236,11 @@ def _version_to_deploy(request: Request, body: Deploy) -> Row:
 
 def _save(request: Request, body: Deploy, version: Row) -> int:
     store = sandbox_of(request).store
-    config_ids = [_config_id(request, stub) for stub in model_stubs(version["definition"])]
-    if not config_ids:
-        raise BadRequest("pipeline_version_pk_id: this pipeline version has no model step")
-    if kind := unsupported_step(version["definition"]):
-        raise BadRequest(f"definition.steps: the sandbox does not imitate this step: {kind}")
+    try:
+        program = pipeline_steps.read(version["definition"])
+    except pipeline_steps.BadDefinitionError as exc:
+        raise BadRequest(f"definition.steps: {exc}") from exc
+    config_ids = [_config_id(request, stub) for stub in program.models]
     engine_config = body.engine_config or {}
     if most_replicas(engine_config) > MOST_REPLICAS:
         raise BadRequest(f"engine_config.engine: the sandbox runs up to {MOST_REPLICAS} replicas")
@@ -249,9 +252,9 @@ def _save(request: Request, body: Deploy, version: Row) -> int:
     )
 
 
-def _config_id(request: Request, stub: dict[str, object]) -> int:
+def _config_id(request: Request, stub: pipeline_steps.Stub) -> int:
     models = sandbox_of(request).store.models
-    found = models.version_by_uuid(storable(str(stub.get("version")), "definition.steps"))
+    found = models.version_by_uuid(storable(stub["version"], "definition.steps"))
     if found is None:
         raise BadRequest(f"definition.steps: model {stub.get('name')} has no such version")
     version, model = my_model_version(request, found["id"])
@@ -266,39 +269,52 @@ ROUTES: tuple[Entry, ...] = (
         "POST",
         f"{API}/pipelines/create",
         call(NewPipeline, create_pipeline),
-        "build_pipeline",
+        "build_pipeline, Pipeline.deploy, Pipeline.create_version",
     ),
     Entry(
         "POST",
         f"{API}/pipelines/list_pipelines",
-        call(Scope, list_pipelines),
+        reading(Scope, list_pipelines),
         "list_pipelines",
     ),
     Entry(
         "POST",
         f"{API}/pipelines/get_pipeline_by_name",
-        call(NamedPipeline, get_pipeline),
+        reading(NamedPipeline, get_pipeline),
         "get_pipeline",
     ),
     Entry(
         "POST",
         f"{API}/pipelines/get_version",
         call(PipelineVersion, get_version),
-        "PipelineVersion.definition",
+        "Pipeline.get_pipeline_configuration",
     ),
-    Entry("POST", f"{API}/pipelines/deploy", deploy, "Pipeline.deploy"),
-    Entry("POST", f"{API}/pipelines/undeploy", undeploy, "Pipeline.undeploy"),
+    Entry(
+        "POST",
+        f"{API}/pipelines/deploy",
+        deploy,
+        "Pipeline.deploy, PipelineVersion.deploy, ModelVersion.deploy",
+        note="Steps: models in a chain, several models, shadow deployments, random and key splits, "
+        "validations, audits, selections. A validation of other parts than columns, literals, "
+        "operators and polars' own functions is refused.",
+    ),
+    Entry("POST", f"{API}/pipelines/undeploy", undeploy, "Pipeline.undeploy, Deployment.undeploy"),
     Entry(
         "POST",
         f"{API}/admin/get_pipeline_external_url",
         call(NamedPipeline, get_external_url),
-        "Deployment.url",
+        "Pipeline.get_external_url, Pipeline.generate_api_spec",
     ),
-    Entry("POST", f"{API}/status/get_deployment", get_status, "Pipeline.status"),
+    Entry(
+        "POST",
+        f"{API}/status/get_deployment",
+        get_status,
+        "Pipeline.status, Pipeline.deploy, Pipeline.undeploy, Deployment.wait_for_running",
+    ),
     Entry(
         "POST",
         f"{API}/plateau/get_topic_name",
         call(PipelineId, get_topic_name),
-        "Pipeline.logs",
+        "Pipeline.logs, Pipeline.export_logs, Pipeline.get_topic_name, get_topic_name",
     ),
 )

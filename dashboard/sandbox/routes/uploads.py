@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import errno
 import hashlib
 import re
 from pathlib import Path
@@ -21,7 +22,8 @@ from starlette.types import Message
 from dashboard.sandbox.bodies import Body, check, parse_json
 from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
 from dashboard.sandbox.conversion import (
-    RUNNABLE_FRAMEWORKS,
+    ARCHIVED_FRAMEWORKS,
+    NATIVE_FRAMEWORKS,
     BadArchive,
     convert,
     inspect,
@@ -31,7 +33,7 @@ from dashboard.sandbox.routes.access import member_workspace
 from dashboard.sandbox.routes.calls import Id
 from dashboard.sandbox.routes.entry import API, Entry, Support
 from dashboard.sandbox.store import Row
-from dashboard.sandbox.store.models import PENDING
+from dashboard.sandbox.store.models import PENDING, PENDING_NATIVE
 
 LARGEST_UPLOAD_BYTES = 4 * 1024**3
 _CHUNK_BYTES = 1024 * 1024
@@ -59,6 +61,7 @@ class Metadata(Body):
     conversion: Conversion
     input_schema: str | None = None
     output_schema: str | None = None
+    image_path: str | None = None
 
 
 async def upload(request: Request) -> Response:
@@ -81,15 +84,25 @@ async def _take(request: Request, status: int) -> Response:
     try:
         metadata, file = await _metadata(form.get("metadata")), form.get("file")
         if not isinstance(file, UploadFile):
-            raise BadRequest("file: the upload has no file")
+            raise _without_file(metadata)
         await run_in_threadpool(member_workspace, request, metadata.workspace_id)
         owner_id = user_of(request).user_id
         version = await run_in_threadpool(_keep, sandbox, metadata, file, owner_id)
     finally:
         await form.close()
-    start_conversion(sandbox, version)
+    if version["framework"] in NATIVE_FRAMEWORKS:
+        # The SDK does not wait for these, and deploys the model at once.
+        await run_in_threadpool(convert, sandbox.store, version)
+    else:
+        start_conversion(sandbox, version)
     returning = {"id": version["model_pk"], "models": [{"id": version["id"]}]}
     return json_answer({"insert_models": {"returning": [returning]}}, status)
+
+
+def _without_file(metadata: Metadata) -> WireError:
+    if metadata.image_path:
+        return WireError(501, "The sandbox does not run images of containers")
+    return BadRequest("file: the upload has no file")
 
 
 def start_conversion(sandbox: Sandbox, version: Row) -> None:
@@ -145,7 +158,7 @@ def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str)
     framework = metadata.conversion.framework
     try:
         size_bytes, sha = _copy(file, draft)
-        if framework in RUNNABLE_FRAMEWORKS:
+        if framework in ARCHIVED_FRAMEWORKS:
             inspect(draft)
         with sandbox.store.database.transaction():
             version = models.add_version(
@@ -156,7 +169,7 @@ def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str)
                     "sha": sha,
                     "size_bytes": size_bytes,
                     "file_name": Path(file.filename or "model").name[:255],
-                    "status": PENDING,
+                    "status": PENDING_NATIVE if framework in NATIVE_FRAMEWORKS else PENDING,
                     "visibility": metadata.visibility,
                     "framework": framework,
                     "conversion": metadata.conversion.model_dump(),
@@ -174,6 +187,10 @@ def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str)
             models.keep(draft, version["id"])
     except BadArchive as exc:
         raise BadRequest(f"file: {exc}") from exc
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise WireError(507, "Insufficient Storage") from exc
+        raise
     finally:
         draft.unlink(missing_ok=True)
     return version
@@ -191,12 +208,21 @@ def _copy(file: UploadFile, target: Path) -> tuple[int, str]:
 
 
 ROUTES: tuple[Entry, ...] = (
-    Entry("POST", f"{API}/models/upload", upload, "upload_model", Support.PARTLY),
+    Entry(
+        "POST",
+        f"{API}/models/upload",
+        upload,
+        "upload_model, register_model_image",
+        Support.PARTLY,
+        "ONNX runs. TensorFlow ends in the status error, and an image of a container is a 501.",
+    ),
     Entry(
         "POST",
         f"{API}/models/upload_and_convert",
         upload_and_convert,
-        "upload_model",
+        "upload_model, generate_upload_model_api_command",
         Support.PARTLY,
+        "ONNX and Hugging Face summarization run. Every other framework ends in the status error: "
+        "no pickle is opened and no code of a model is run.",
     ),
 )

@@ -9,9 +9,12 @@ from pathlib import Path
 from dashboard.sandbox.store.connections import Connections
 from dashboard.sandbox.store.database import Clock, Database, Row, StoreError
 from dashboard.sandbox.store.models import Models
+from dashboard.sandbox.store.orchestrations import Orchestrations
 from dashboard.sandbox.store.pipelines import Pipelines
+from dashboard.sandbox.store.sessions import Sessions
 from dashboard.sandbox.store.tables import MIGRATIONS, RESET_ORDER
 from dashboard.sandbox.store.tags import Tags
+from dashboard.sandbox.store.tasks import Tasks
 from dashboard.sandbox.store.users import Users
 from dashboard.sandbox.store.workspaces import Workspaces
 from dashboard.vault import Vault
@@ -32,11 +35,14 @@ class Store:
         self._models_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.database = Database(data_dir / DATABASE_NAME, migrations=MIGRATIONS, clock=clock)
         self.users = Users(self.database)
+        self.sessions = Sessions(self.database)
         self.workspaces = Workspaces(self.database)
         self.connections = Connections(self.database, vault)
         self.models = Models(self.database, self._models_dir)
         self.pipelines = Pipelines(self.database, vault)
         self.tags = Tags(self.database)
+        self.orchestrations = Orchestrations(self.database, data_dir / "orchestrations")
+        self.tasks = Tasks(self.database, vault)
 
     def meta(self, name: str) -> bytes | None:
         """Return a remembered value of the instance itself."""
@@ -63,6 +69,7 @@ class Store:
                 self.database.run("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
         shutil.rmtree(self._models_dir, ignore_errors=True)
         self._models_dir.mkdir(mode=0o700, exist_ok=True)
+        self.orchestrations.clear()
 
     def close(self) -> None:
         """Close the files."""

@@ -91,6 +91,15 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Hold the file for several reads: nothing is written between them.
+
+        Only for reads that wait for nothing else: everybody else waits meanwhile.
+        """
+        with self._lock:
+            yield
+
     def all(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return every row of a query."""
         with self._lock:

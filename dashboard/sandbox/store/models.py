@@ -13,6 +13,8 @@ from dashboard.sandbox.store.database import Database, Row
 UPLOADING = "uploading"
 PENDING = "pending_load_container"
 ATTEMPTING = "attempting_load_container"
+PENDING_NATIVE = "pending_load_native"
+ATTEMPTING_NATIVE = "attempting_load_native"
 READY = "ready"
 ERROR = "error"
 
@@ -104,6 +106,13 @@ class Models:
             "UPDATE model_versions SET status = ?, error_summary = ?, "
             "image_path = coalesce(?, image_path), updated_at = ? WHERE id = ?",
             (status, error_summary, image_path, self._database.now(), version_id),
+        )
+
+    def set_visibility(self, version_id: int, visibility: str) -> None:
+        """Make a version private or public."""
+        self._database.run(
+            "UPDATE model_versions SET visibility = ?, updated_at = ? WHERE id = ?",
+            (visibility, self._database.now(), version_id),
         )
 
     def log(self, version_id: int, line: str) -> None:

@@ -56,6 +56,13 @@ class Pipelines:
             values["id"] = self._database.insert("pipeline_versions", values)
         return values | {"definition": definition}
 
+    def set_visibility(self, pipeline_id: int, visibility: str) -> None:
+        """Make a pipeline private or public."""
+        self._database.run(
+            "UPDATE pipelines SET visibility = ?, updated_at = ? WHERE id = ?",
+            (visibility, self._database.now(), pipeline_id),
+        )
+
     def get(self, pipeline_id: int) -> Row | None:
         """Return one pipeline."""
         return self._database.one("SELECT * FROM pipelines WHERE id = ?", (pipeline_id,))

@@ -92,10 +92,55 @@ CREATE TABLE pipeline_tags (
   tag_pk_id INTEGER NOT NULL REFERENCES tags (id), UNIQUE (pipeline_pk_id, tag_pk_id))
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_LOGINS = """
+ALTER TABLE users ADD COLUMN is_admin INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE users ADD COLUMN first_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE users ADD COLUMN last_name TEXT NOT NULL DEFAULT '';
+CREATE TABLE login_sessions (
+  id TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL, scope TEXT NOT NULL,
+  is_offline INTEGER NOT NULL, started_at REAL NOT NULL, rotated_at REAL NOT NULL,
+  refresh_id TEXT NOT NULL, previous_id TEXT NOT NULL DEFAULT '',
+  has_ended INTEGER NOT NULL DEFAULT 0)
+"""
 
-#: Emptied by a reset, children first. `users` and `meta` stay: people stay logged in.
+_ORCHESTRATIONS = """
+CREATE TABLE orchestrations (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT,
+  file_name TEXT NOT NULL, file_size INTEGER NOT NULL, sha TEXT NOT NULL, status TEXT NOT NULL,
+  owner_id TEXT NOT NULL, workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
+  task_id TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE INDEX orchestrations_by_workspace ON orchestrations (workspace_id);
+CREATE TABLE tasks (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+  orchestration_id TEXT NOT NULL, orchestration_sha TEXT NOT NULL, name TEXT, kind TEXT NOT NULL,
+  schedule TEXT, arguments BLOB NOT NULL, timeout_s INTEGER, debug INTEGER NOT NULL,
+  status TEXT NOT NULL, killed INTEGER NOT NULL, owner_id TEXT NOT NULL,
+  workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
+  created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE INDEX tasks_by_workspace ON tasks (workspace_id);
+CREATE INDEX tasks_by_orchestration ON tasks (orchestration_id);
+CREATE INDEX tasks_by_kind ON tasks (kind, status);
+CREATE TABLE task_runs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+  task_id TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE, session_id TEXT,
+  status TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL);
+CREATE INDEX task_runs_by_task ON task_runs (task_id, number);
+CREATE INDEX task_runs_under_way ON task_runs (number) WHERE status = 'running';
+CREATE TABLE task_run_lines (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  run_id TEXT NOT NULL REFERENCES task_runs (id) ON DELETE CASCADE, lines BLOB NOT NULL);
+CREATE INDEX task_run_lines_by_run ON task_run_lines (run_id, number)
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _LOGINS, _ORCHESTRATIONS)
+
+#: Emptied by a reset, children first. `users`, `login_sessions` and `meta` stay: people stay logged
+#: in.
 RESET_ORDER = (
+    "task_run_lines",
+    "task_runs",
+    "tasks",
+    "orchestrations",
     "pipeline_tags",
     "model_tags",
     "tags",

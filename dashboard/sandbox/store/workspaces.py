@@ -34,6 +34,10 @@ class NameTaken(Exception):
     """Something of this name exists already."""
 
 
+class LastOwner(Exception):
+    """The workspace would be left without an owner."""
+
+
 class Workspaces:
     """Groups of models, pipelines and people. Names are unique on the instance."""
 
@@ -81,17 +85,33 @@ class Workspaces:
             (workspace_id,),
         )
 
-    def add_member(self, workspace_id: int, user_id: str, user_type: str) -> None:
-        """Put a person in, or change what they are there."""
-        self._database.run(
-            "INSERT INTO workspace_users VALUES (?, ?, ?) "
-            "ON CONFLICT (workspace_id, user_id) DO UPDATE SET user_type = excluded.user_type",
-            (workspace_id, user_id, user_type),
+    def role_of(self, workspace_id: int, user_id: str) -> str | None:
+        """Return what a person is in a workspace; None if they are not in it."""
+        row = self._database.one(
+            "SELECT user_type FROM workspace_users WHERE workspace_id = ? AND user_id = ?",
+            (workspace_id, user_id),
         )
+        return None if row is None else str(row["user_type"])
+
+    def ids(self) -> list[int]:
+        """Return the id of every workspace of the instance."""
+        return [row["id"] for row in self._database.all("SELECT id FROM workspaces ORDER BY id")]
+
+    def add_member(self, workspace_id: int, user_id: str, user_type: str) -> None:
+        """Put a person in, or change what they are there. Raises LastOwner."""
+        with self._database.transaction():
+            if user_type != OWNER:
+                self._keep_owner(workspace_id, user_id)
+            self._database.run(
+                "INSERT INTO workspace_users VALUES (?, ?, ?) "
+                "ON CONFLICT (workspace_id, user_id) DO UPDATE SET user_type = excluded.user_type",
+                (workspace_id, user_id, user_type),
+            )
 
     def remove_member(self, workspace_id: int, user_id: str) -> int:
-        """Take a person out and return how many were (0 or 1)."""
+        """Take a person out and return how many were (0 or 1). Raises LastOwner."""
         with self._database.transaction():
+            self._keep_owner(workspace_id, user_id)
             self._database.run(
                 "DELETE FROM user_default_workspaces WHERE workspace_id = ? AND user_id = ?",
                 (workspace_id, user_id),
@@ -100,6 +120,12 @@ class Workspaces:
                 "DELETE FROM workspace_users WHERE workspace_id = ? AND user_id = ?",
                 (workspace_id, user_id),
             )
+
+    def _keep_owner(self, workspace_id: int, user_id: str) -> None:
+        """Refuse if this person is the only owner."""
+        owners = [row["user_id"] for row in self.members(workspace_id) if row["user_type"] == OWNER]
+        if owners == [user_id]:
+            raise LastOwner(user_id)
 
     def default_of(self, user_id: str) -> int | None:
         """Return the id of this person's default workspace."""

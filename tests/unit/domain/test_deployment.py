@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dashboard.domain.deployment import PhaseState, advance, deployed_at, reached
-from dashboard.domain.deployment_settings import DeploymentSettings, settings_of
+from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.pipeline import (
     DeploymentStatus,
     Pipeline,
@@ -12,6 +12,7 @@ from dashboard.domain.pipeline import (
     PipelineVersion,
     Pod,
 )
+from dashboard.domain.settings_json import settings_of
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

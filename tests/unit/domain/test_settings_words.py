@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,8 +13,8 @@ from dashboard.domain.deployment_settings import (
     Trigger,
     Variable,
     memory_bytes,
-    settings_of,
 )
+from dashboard.domain.settings_json import engine_config, settings_of, without_values
 from dashboard.domain.settings_words import differences, problems
 from dashboard.masking import SecretText
 
@@ -103,9 +104,37 @@ def test_variables_are_told_by_name_and_never_by_value():
     assert told == (
         "environment: C new",
         "environment: B removed",
-        "environment: A with another value",
+        "environment: A set anew",
     )
     assert "another-value" not in repr(after)
+
+
+def test_a_guessed_value_is_told_in_the_same_words_as_a_wrong_one():
+    running = replace(USUAL, environment=(variable("HF_TOKEN", "hf_the-one-that-runs"),))
+    told = {
+        differences(running, replace(USUAL, environment=(variable("HF_TOKEN", guess),)))
+        for guess in ("hf_the-one-that-runs", "hf_another", "")
+    }
+    assert told == {("environment: HF_TOKEN set anew",)}
+
+
+def test_a_configuration_without_values_keeps_the_names():
+    planted = replace(USUAL, environment=(variable("HF_TOKEN", "hf_planted"), variable("B")))
+    config = engine_config(planted, "model-1", value_of=lambda one: one.value.reveal())
+    bare = without_values(config)
+    assert "hf_planted" in json.dumps(config)
+    assert "hf_planted" not in json.dumps(bare)
+    read = settings_of(bare)
+    whole = settings_of(config)
+    assert read is not None
+    assert whole is not None
+    assert [one.name for one in read.environment] == ["HF_TOKEN", "B"]
+    assert replace(read, environment=()) == replace(whole, environment=())
+
+
+@pytest.mark.parametrize("odd", [None, "hf_planted", {"name": "hf_planted"}, ["hf_planted", 1]])
+def test_an_environment_that_is_none_leaves_nothing_behind(odd):
+    assert "hf_planted" not in json.dumps(without_values({"engine": {"env": odd}, "env": odd}))
 
 
 def test_what_the_platform_writes_down_is_no_difference():

@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.domain.activity import Act, ActResult
 from dashboard.domain.identity import Identity
+from dashboard.domain.workspace import Workspace
 from dashboard.errors import DashboardError, UnexpectedAnswer
 from dashboard.masking import MASK, Secret
 from dashboard.services import activity
@@ -169,17 +170,17 @@ def test_the_log_stays_bounded(log: ActivityLog, now: Now, monkeypatch: pytest.M
 def test_a_hostile_name_is_safe_in_both_exports(log: ActivityLog, name: str):
     log.note(ANN, Act.CREATED, connection_name=name, workspace=name, fields=[name], note=name)
     kept = name.encode("utf-8", "replace").decode()
-    (row,) = rows_of(log.csv_text(ActivityFilter()))
+    (row,) = rows_of(log.csv_text(ANN, ActivityFilter()))
     cell = "'=1+1" if name == "=1+1" else kept
     assert (row["connection"], row["workspace"], row["fields"], row["note"]) == (cell,) * 4
-    (entry,) = json.loads(log.json_text(ActivityFilter()))["entries"]
+    (entry,) = json.loads(log.json_text(ANN, ActivityFilter()))["entries"]
     assert (entry["connection"], entry["fields"]) == (kept, [kept])
 
 
 def test_a_csv_has_a_line_for_each_wanted_entry_with_its_time_in_utc(log: ActivityLog):
     log.note(ANN, Act.CREATED, connection_id="c1", connection_name="a")
     log.note(BOB, Act.TESTED, connection_name="b", fields=["url", "token"])
-    (row,) = rows_of(log.csv_text(ActivityFilter(acts=(Act.TESTED,))))
+    (row,) = rows_of(log.csv_text(ANN, ActivityFilter(acts=(Act.TESTED,))))
     assert row == {
         "time": "2026-11-22T13:00:00.123+00:00",
         "person": "bob@example.com",
@@ -192,20 +193,20 @@ def test_a_csv_has_a_line_for_each_wanted_entry_with_its_time_in_utc(log: Activi
         "fields": "url, token",
         "note": "",
     }
-    assert len(rows_of(log.csv_text(ActivityFilter()))) == 2
+    assert len(rows_of(log.csv_text(ANN, ActivityFilter()))) == 2
 
 
 def test_every_cell_is_in_quotes_so_that_no_other_separator_makes_a_formula(log: ActivityLog):
     log.note(ANN, Act.CREATED, connection_name="a;=1+1")
-    lines = log.csv_text(ActivityFilter()).splitlines()
+    lines = log.csv_text(ANN, ActivityFilter()).splitlines()
     assert '"a;=1+1"' in lines[1]
     assert all(line.startswith('"') and line.endswith('"') for line in lines)
 
 
 def test_an_export_of_nothing_is_a_heading_and_an_empty_list(log: ActivityLog):
-    assert rows_of(log.csv_text(ActivityFilter())) == []
-    assert log.csv_text(ActivityFilter()).startswith('"time","person"')
-    told = json.loads(log.json_text(ActivityFilter()))
+    assert rows_of(log.csv_text(ANN, ActivityFilter())) == []
+    assert log.csv_text(ANN, ActivityFilter()).startswith('"time","person"')
+    told = json.loads(log.json_text(ANN, ActivityFilter()))
     assert told == {"total": 0, "left_out": "", "entries": []}
 
 
@@ -215,9 +216,79 @@ def test_exports_hold_the_newest_entries_and_say_what_they_leave_out(
     monkeypatch.setattr(activity, "MOST_EXPORTED", 2)
     for name in "abc":
         log.note(ANN, Act.CREATED, connection_name=name)
-    *rows, last = rows_of(log.csv_text(ActivityFilter()))
+    *rows, last = rows_of(log.csv_text(ANN, ActivityFilter()))
     assert [row["connection"] for row in rows] == ["c", "b"]
     assert last["note"] == "These are the newest 2 of 3 entries."
-    told = json.loads(log.json_text(ActivityFilter()))
+    told = json.loads(log.json_text(ANN, ActivityFilter()))
     assert [entry["connection"] for entry in told["entries"]] == ["c", "b"]
     assert (told["total"], told["left_out"]) == (3, "These are the newest 2 of 3 entries.")
+
+
+def room(number: int, name: str = "press-desk") -> Workspace:
+    return Workspace(number, name, NOW, "ann@example.com")
+
+
+@pytest.fixture
+def shared(store: Store, reads: Reads) -> ActivityLog:
+    """Give a log in which Ann is in workspace 1, and Bob in another one of the same name."""
+    rooms = {ANN.key: [room(1)], BOB.key: [room(2)]}
+    log = ActivityLog(store, reads, rooms_of=lambda who: rooms[who.key])
+    log.note(ANN, Act.CREATED, connection_name="planted-connection")
+    log.note(ANN, Act.LINKED, connection_name="planted-link", workspace="press-desk")
+    for act in (Act.DEPLOYED, Act.PIPELINE_CREATED, Act.MODEL_UPLOADED, Act.STOPPED_IDLE):
+        log.note(ANN, act, workspace="press-desk", workspace_id=1, pipeline="planted-pipeline")
+    for act in (Act.WORKSPACE_CREATED, Act.MEMBER_ADDED):
+        log.note(ANN, act, workspace="planted-room", workspace_id=1, note="planted@example.com")
+    log.note(
+        ANN,
+        Act.FETCHED,
+        connection_name="planted-connection",
+        workspace="planted-room",
+        workspace_id=1,
+    )
+    return log
+
+
+def seen(log: ActivityLog, who: Identity, **wanted: object) -> list[str]:
+    page = log.query(who, ActivityFilter(**wanted)).load()  # type: ignore[arg-type]  # a test's shorthand
+    assert page.total == len(page.entries)
+    return [entry.act.value for entry in page.entries]
+
+
+def test_a_member_sees_what_was_done_in_the_workspace(shared: ActivityLog):
+    assert len(seen(shared, ANN)) == 9
+
+
+def test_whoever_is_in_another_workspace_sees_connections_alone(shared: ActivityLog):
+    assert seen(shared, BOB) == ["Linked", "Created"]
+    assert seen(shared, BOB, words="planted-pipeline") == []
+    assert seen(shared, BOB, words="planted-room") == []
+    assert seen(shared, BOB, acts=(Act.DEPLOYED,)) == []
+
+
+def test_a_file_holds_no_more_than_the_page(shared: ActivityLog):
+    told = json.loads(shared.json_text(BOB, ActivityFilter()))
+    assert (told["total"], len(told["entries"])) == (2, 2)
+    text = shared.csv_text(BOB, ActivityFilter()) + json.dumps(told)
+    assert "planted-link" in text
+    for secret in ("planted-pipeline", "planted-room", "planted@"):
+        assert secret not in text
+    assert "planted-pipeline" in shared.csv_text(ANN, ActivityFilter())
+
+
+def test_an_entry_of_old_that_names_a_workspace_alone_is_its_persons(shared: ActivityLog):
+    shared.note(ANN, Act.DEPLOYED, workspace="press-desk", pipeline="of-old")
+    assert seen(shared, ANN, words="of-old") == ["Deployed"]
+    assert seen(shared, BOB, words="of-old") == []
+
+
+def test_without_knowing_the_workspaces_nothing_is_told(store: Store, reads: Reads):
+    def fail(_who: Identity) -> list[Workspace]:
+        raise UnexpectedAnswer("no answer")
+
+    log = ActivityLog(store, reads, rooms_of=fail)
+    log.note(ANN, Act.CREATED, connection_name="c")
+    with pytest.raises(UnexpectedAnswer):
+        log.query(ANN, ActivityFilter()).load()
+    with pytest.raises(UnexpectedAnswer):
+        log.csv_text(ANN, ActivityFilter())

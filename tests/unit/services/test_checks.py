@@ -18,12 +18,14 @@ from dashboard.domain.check import (
     Stage,
     StageResult,
     StageState,
+    health_of,
 )
 from dashboard.domain.connection import Connection
 from dashboard.domain.identity import Identity
 from dashboard.errors import DashboardError, FetchFailed, UnexpectedAnswer
 from dashboard.services.checks import Checks
 from dashboard.services.reads import Query, Reads
+from dashboard.services.tested_details import Finding
 from dashboard.store.database import Store, open_store, open_vault
 
 ANN = Identity("ann-key", "u1", "ann@example.com")
@@ -157,7 +159,7 @@ def test_details_are_as_old_as_their_connection_unless_a_replace_kept_them(check
         ("token",): OLD.created_at,
         ("keys", 0): OLD.created_at,
     }
-    checks.replaced(OLD, NEW, [("token",)], PASSED)
+    checks.replaced(OLD, NEW, [("token",)], Finding(PASSED, 0.0))
     assert checks.set_times(NEW, [("token",), ("keys", 0)]) == {
         ("token",): OLD.created_at,
         ("keys", 0): NEW.created_at,
@@ -179,7 +181,7 @@ def test_a_tested_replacement_has_the_history_of_the_old_one(checks: Checks, now
     now.at += MINUTE
     checks.note_use("old", failure=REFUSED)
     now.at += MINUTE
-    checks.replaced(OLD, NEW, [], FAILED)
+    checks.replaced(OLD, NEW, [], Finding(FAILED, 0.0))
     assert checks.of("old") == ()
     test, use = checks.of("new")
     assert (test.kind, test.last_passed_at) == (CheckKind.TEST, NOW)
@@ -192,12 +194,12 @@ def test_an_untested_replacement_does_not_inherit_a_good_name(
     checks: Checks, result: TestResult | None
 ):
     checks.note_test("old", PASSED)
-    checks.replaced(OLD, NEW, [("url",)], result)
+    checks.replaced(OLD, NEW, [("url",)], None if result is None else Finding(result, 0.0))
     assert (state(checks, "old"), state(checks, "new")) == (None, None)
 
 
 def test_a_connection_that_is_gone_is_forgotten(checks: Checks):
-    checks.replaced(OLD, NEW, [("token",)], PASSED)
+    checks.replaced(OLD, NEW, [("token",)], Finding(PASSED, 0.0))
     checks.forget("new")
     assert checks.of("new") == ()
     assert checks.set_times(NEW, [("token",)]) == {("token",): NEW.created_at}
@@ -220,3 +222,37 @@ def test_a_store_that_cannot_be_written_costs_a_line_in_the_log(
     assert "planted" not in caplog.text
     with pytest.raises(DashboardError):
         checks.of("planted-id")
+
+
+NOT_SENT = TestResult((StageResult(Stage.RESOLVE, StageState.FAILED),), failure=REFUSED)
+
+
+def asks(checks: Checks, connection_id: str) -> bool:
+    return health_of(checks.of(connection_id), NOW).asks_for_sign_in
+
+
+def test_a_source_that_asked_for_a_sign_in_is_known_to_look_at_it(checks: Checks):
+    checks.note_test("old", PASSED)
+    assert not asks(checks, "old")
+    checks.note_test("old", FAILED)
+    checks.note_test("old", PASSED)
+    assert asks(checks, "old")
+
+
+def test_a_token_that_could_not_be_sent_says_nothing_of_the_source(checks: Checks):
+    checks.note_test("old", NOT_SENT)
+    assert not asks(checks, "old")
+
+
+@pytest.mark.parametrize("is_same_source", [True, False])
+def test_what_is_known_of_a_source_is_not_said_of_another_one(checks: Checks, is_same_source: bool):
+    checks.note_test("old", FAILED)
+    tested = Finding(PASSED, 0.0)
+    checks.replaced(OLD, NEW, [("url",)], tested, is_same_source=is_same_source)
+    assert asks(checks, "new") is is_same_source
+
+
+def test_a_test_from_before_it_was_saved_keeps_its_time(checks: Checks):
+    checks.note_test("old", FAILED, age_s=90)
+    (check,) = checks.of("old")
+    assert check.at == NOW - timedelta(seconds=90)

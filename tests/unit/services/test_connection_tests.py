@@ -31,9 +31,10 @@ from dashboard.errors import (
 from dashboard.masking import Secret
 from dashboard.services.activity import ActivityFilter, ActivityLog
 from dashboard.services.checks import Checks
-from dashboard.services.connection_tests import ConnectionTests, TestView
+from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.failures import unexpected
 from dashboard.services.reads import Reads
+from dashboard.services.watched_tests import TestView
 from dashboard.store.database import open_store, open_vault
 from tests.support.waiting import wait_until
 from tests.unit.connectors import conftest as sources
@@ -323,7 +324,7 @@ def test_the_registry_does_not_grow_without_end(rig):
     for _ in range(1_100):
         rig.typed(url="no link")
     assert rig.tests.view(MEMBER, first) is None
-    assert len(rig.tests._watched) <= 1_000
+    assert len(rig.tests._watched._watched) <= 1_000
 
 
 def test_nothing_of_the_details_is_left_behind_a_test(rig, listen):
@@ -337,7 +338,7 @@ def test_nothing_of_the_details_is_left_behind_a_test(rig, listen):
     def left_over() -> list[object]:
         gc.collect()
         seen: set[int] = set()
-        waiting: list[object] = [rig.tests._watched]
+        waiting: list[object] = [rig.tests._watched._watched]
         found: list[object] = []
         while waiting:
             one = waiting.pop()

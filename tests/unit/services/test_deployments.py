@@ -14,10 +14,11 @@ from typing import Any, cast
 import pytest
 
 from dashboard.domain.activity import Act, ActivityFilter, ActResult
+from dashboard.domain.deploy_record import Deployer
 from dashboard.domain.deployment_settings import DeploymentSettings, Variable
 from dashboard.domain.identity import Identity
 from dashboard.domain.idle import GuardView
-from dashboard.domain.model import ModelVersion
+from dashboard.domain.model import ModelVersion, NewModel
 from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
 from dashboard.errors import Conflict, DeployFailed, InvalidInput, UnexpectedAnswer
 from dashboard.gateway.base import DeployedVersion
@@ -56,7 +57,7 @@ class Platform:
 
     def __init__(self) -> None:
         self.answer = OFF
-        self.deploys = 0
+        self.deploys = self.undeploys = 0
         self.error: Exception | None = None
         self.already_running = False
         self.held = threading.Event()
@@ -74,6 +75,7 @@ class Platform:
         return DeployedVersion(1, version, T0, already_running=self.already_running)
 
     def undeploy(self, _who, _pipeline):
+        self.undeploys += 1
         self.answer = OFF
 
     def list_workspaces(self, _who):
@@ -87,13 +89,15 @@ class Guard:
     def __init__(self) -> None:
         self.minutes: dict[int, int | None] = {}
         self.coming: dict[int, int | None] = {}
+        self.versions: dict[int, str] = {}
 
     def view(self, pipeline_id):
         known = {**self.coming, **self.minutes}
         return GuardView(minutes=known[pipeline_id]) if pipeline_id in known else None
 
-    def arm(self, _who, pipeline, *, minutes, **_version):
+    def arm(self, _who, pipeline, *, version, minutes):
         self.minutes[pipeline.pipeline_id] = minutes
+        self.versions[pipeline.pipeline_id] = version
 
     def set_minutes(self, _who, pipeline, minutes):
         self.minutes[pipeline.pipeline_id] = minutes
@@ -108,8 +112,9 @@ class Guard:
         yield
         del self.coming[pipeline_id]
 
-    def disarm(self, pipeline_id):
-        self.minutes.pop(pipeline_id, None)
+    def disarm(self, pipeline_id, version):
+        if self.versions.get(pipeline_id) == version:
+            self.minutes.pop(pipeline_id, None)
 
 
 class Now:
@@ -122,11 +127,14 @@ class Now:
 class Desk:
     """The service with all that is behind it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, guard: Guard | None = None, platform: Platform | None = None
+    ) -> None:
+        self.folder = folder
         url = default_url(folder)
         vault = open_vault(url, data_dir=folder)
         self.store = open_store(url, data_dir=folder, vault=vault)
-        self.platform, self.guard, self.now = Platform(), Guard(), Now()
+        self.platform, self.guard, self.now = platform or Platform(), guard or Guard(), Now()
         reads = Reads(Inline(), on_unexpected=lambda exc: UnexpectedAnswer(str(exc)))
         self.activity = ActivityLog(self.store, reads)
         self.deploys = DeployLog(self.store, reads, clock=self.now)
@@ -175,6 +183,8 @@ def test_a_deploy_is_kept_noted_and_guarded(desk):
     assert desk.service.last(ANN, PIPE).load() == mine
     assert desk.service.mine(BOB) == ()
     assert desk.service.last(BOB, PIPE).load() is None
+    assert desk.service.deployer(BOB, PIPE, "v-1").load() == (Deployer("u1", "ann@example.com"),)
+    assert desk.service.deployer(BOB, PIPE, "v-2").load() == ()
     assert desk.guard.minutes == {7: 60}
     (entry,) = desk.entries()
     assert (entry.act, entry.pipeline, entry.workspace) == (Act.DEPLOYED, "hf-summarizer", "room")
@@ -218,6 +228,90 @@ def test_what_is_undeployed_is_over_from_here_or_elsewhere(desk):
     assert len(desk.service.mine(ANN)) == 1
     desk.sees(OFF, after_s=10.0)
     assert desk.service.mine(ANN) == ()
+
+
+def test_what_another_dashboard_deploys_right_after_an_undeploy_keeps_record_and_guard(desk):
+    other = Desk(desk.folder, guard=desk.guard, platform=desk.platform)
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    undeploy = desk.platform.undeploy
+
+    def undeploy_slowly(who, pipeline):
+        undeploy(who, pipeline)
+        other.deploy(BOB)  # before the first one has heard that its undeploy was taken
+
+    desk.platform.undeploy = undeploy_slowly
+    desk.service.undeploy(ANN, PIPE)
+    other.store.close()
+    assert desk.service.mine(ANN) == ()
+    assert [mine.version for mine in desk.service.mine(BOB)] == ["v-2"]
+    assert desk.guard.minutes == {7: 60}
+
+
+def test_an_undeploy_waits_for_a_deploy_that_is_being_sent(desk):
+    desk.platform.held.clear()
+    deploying = threading.Thread(target=desk.deploy)
+    deploying.start()
+    wait_until(lambda: desk.platform.deploys == 1, within_s=10, what="the deploy is being sent")
+    stopping = threading.Thread(target=desk.service.undeploy, args=[BOB, PIPE])
+    stopping.start()
+    stopping.join(0.2)
+    assert desk.platform.undeploys == 0
+    desk.platform.held.set()
+    for thread in (deploying, stopping):
+        thread.join(10)
+    assert desk.platform.undeploys == 1
+    assert desk.service.mine(ANN) == ()
+    assert desk.guard.minutes == {}
+
+
+def test_a_deploy_waits_for_an_undeploy_that_is_being_sent(desk):
+    begun, may_end = threading.Event(), threading.Event()
+    undeploy = desk.platform.undeploy
+
+    def undeploy_slowly(who, pipeline):
+        begun.set()
+        may_end.wait(10)
+        undeploy(who, pipeline)
+
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    desk.platform.undeploy = undeploy_slowly
+    stopping = threading.Thread(target=desk.service.undeploy, args=[ANN, PIPE])
+    stopping.start()
+    assert begun.wait(10)
+    deploying = threading.Thread(target=desk.deploy, args=[BOB])
+    deploying.start()
+    deploying.join(0.2)
+    assert desk.platform.deploys == 1
+    may_end.set()
+    for thread in (stopping, deploying):
+        thread.join(10)
+    assert [mine.version for mine in desk.service.mine(BOB)] == ["v-2"]
+    assert desk.guard.minutes == {7: 60}
+
+
+def test_a_version_that_is_not_the_one_meant_is_not_undeployed(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    desk.deploy(BOB)
+    with pytest.raises(Conflict) as caught:
+        desk.service.undeploy(ANN, PIPE, only="v-1")
+    assert "deployed again since" in caught.value.message
+    assert desk.platform.undeploys == 0
+    desk.service.undeploy(BOB, PIPE, only="v-2")
+    assert desk.platform.undeploys == 1
+
+
+def test_an_answer_from_before_a_deploy_elsewhere_ends_nothing(desk):
+    asked_at = datetime.now(UTC)
+    other = Desk(desk.folder, guard=desk.guard, platform=desk.platform)
+    other.deploy(BOB)
+    other.store.close()
+    desk.deploys.seen(PIPE, OFF, asked_at)
+    assert len(desk.service.mine(BOB)) == 1
+    desk.deploys.seen(PIPE, OFF, datetime.now(UTC))
+    assert desk.service.mine(BOB) == ()
 
 
 def test_the_guards_own_stop_is_not_noted_twice(desk):
@@ -318,13 +412,7 @@ def test_settings_that_cannot_be_deployed_are_refused_with_their_field(desk):
 
 def test_a_failed_upload_is_noted_with_the_models_name(desk):
     with pytest.raises(InvalidInput):
-        desk.service.upload_summarizer(
-            ANN,
-            workspace_id=1,
-            name="mine",
-            file_name="m.zip",
-            content=io.BytesIO(),
-        )
+        desk.service.upload_model(ANN, NewModel(1, "mine", "m.zip", io.BytesIO()))
     (entry,) = desk.entries()
     assert (entry.act, entry.result, entry.pipeline) == (
         Act.MODEL_UPLOADED,

@@ -33,10 +33,12 @@ from dashboard.errors import (
     PlatformUnreachable,
 )
 from dashboard.gateway.base import PlatformGateway
+from dashboard.services import pipeline_use
 from dashboard.services.activity import ActivityLog
 from dashboard.services.clock import Clock
 from dashboard.services.failures import unexpected
-from dashboard.services.guard_look import FOREIGN, NOBODY, SIGNED, GuardLook
+from dashboard.services.guard_look import ANOTHER, FOREIGN, NOBODY, GuardLook
+from dashboard.services.guard_stop import SIGNED
 from dashboard.services.idle_guard import MOST_MINUTES, IdleGuard
 from dashboard.services.pipeline_use import PipelineUse, noted
 from dashboard.services.reads import Reads
@@ -44,7 +46,7 @@ from dashboard.store.database import Store, default_url, open_store, open_vault
 from dashboard.store.guard_records import GuardRecords
 from dashboard.store.run_records import Claim, RunRecords
 from dashboard.store.table_records import TableRecords
-from tests.support.waiting import wait_until
+from dashboard.store.use_records import UseRecords
 from tests.unit.store.test_run_records import RUN
 
 T0 = datetime(2026, 11, 22, 13, tzinfo=UTC)
@@ -85,6 +87,7 @@ class Platform:
     errors: dict[str, Exception] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     before_undeploy: Callable[[], object] = lambda: None
+    pipeline_id: int = PIPE.pipeline_id
 
     def status(self, _who: Identity, _pipeline: Pipeline) -> DeploymentStatus:
         self._called("status")
@@ -93,7 +96,7 @@ class Platform:
     def get_pipeline(self, _who: Identity, *, workspace_id: int, name: str) -> Pipeline:
         assert (workspace_id, name) == (PIPE.workspace_id, PIPE.name)
         self._called("get_pipeline")
-        return replace(PIPE, versions=tuple(self.versions))
+        return replace(PIPE, pipeline_id=self.pipeline_id, versions=tuple(self.versions))
 
     def log_page(self, _who: Identity, _pipeline: Pipeline, *, limit: int) -> LogPage:
         self._called("log")
@@ -116,6 +119,11 @@ class Platform:
             raise self.errors[name]
 
 
+class Session:
+    async def infer(self, _rows, **_options):
+        raise AssertionError("nothing is asked")
+
+
 @dataclass
 class Desk:
     """A guard over a platform, whose clock only the test moves."""
@@ -134,7 +142,7 @@ class Desk:
     def begin(self) -> None:
         """Start a dashboard; the one before has gone without a word."""
         clock, records = self.time.clock(), GuardRecords(self.store)
-        self.use = PipelineUse(clock.now)
+        self.use = PipelineUse(clock.now, UseRecords(self.store, owner=f"process {id(self)}"))
         look = GuardLook(
             lambda: cast("PlatformGateway", self.platform),  # the part of it that is asked
             identity=lambda: self.who,
@@ -402,7 +410,10 @@ def test_a_foreign_deploy_that_does_not_come_up_is_left_alone(desk):
 def test_a_deploy_by_somebody_else_that_is_just_beginning_is_awaited(desk):
     desk.arm(10)
     desk.wait(9.8)
-    desk.platform.versions = [PipelineVersion(2, THEIRS, desk.time.now)]
+    desk.platform.versions = [
+        PipelineVersion(2, THEIRS, desk.time.now),
+        PipelineVersion(1, OURS, T0),
+    ]
     desk.wait(1)
     assert not desk.stopped
     desk.platform.running = (THEIRS,)
@@ -522,41 +533,184 @@ def test_what_was_chosen_is_told_while_the_deploy_is_being_sent(desk):
     assert desk.view.minutes == 60
 
 
+def test_a_version_that_is_disarmed_late_leaves_the_later_one_under_guard(desk):
+    desk.arm(10)
+    desk.platform.running = (THEIRS,)
+    desk.arm(20, version=THEIRS)
+    desk.guard.disarm(PIPE.pipeline_id, OURS)
+    assert desk.view.minutes == 20
+    assert [one.version for one in GuardRecords(desk.store).all()] == [THEIRS]
+
+
 def test_disarmed_means_forgotten(desk):
     desk.arm(10)
-    desk.guard.disarm(PIPE.pipeline_id)
+    desk.guard.disarm(PIPE.pipeline_id, OURS)
     desk.wait(30)
     assert desk.guard.view(PIPE.pipeline_id) is None
     assert desk.platform.calls.count("status") == 1
 
 
-def test_a_deploy_waits_for_a_stop_that_has_begun(desk):
-    begun, may_end, order = threading.Event(), threading.Event(), list[str]()
+def hold(place: Desk, found: list[str]) -> None:
+    """Use the pipeline as a deploy does."""
+    with place.guard.held(PIPE.pipeline_id):
+        found.append(place.platform.state)
+
+
+def ask(place: Desk, found: list[str]) -> None:
+    """Use the pipeline as a request does."""
+
+    @asynccontextmanager
+    async def opening():
+        found.append(place.platform.state)
+        yield Session()
+
+    async def go() -> None:
+        async with noted(place.use, WHO, PIPE, opening()):
+            pass
+
+    asyncio.run(go())
+
+
+def until_refused(place: Desk) -> threading.Event:
+    """Return what is set once somebody has begun to use the pipeline and was made to wait."""
+    refused = threading.Event()
+
+    def watched(begin: Callable[..., bool]) -> Callable[..., bool]:
+        def begin_and_tell(*call: object, **options: object) -> bool:
+            may_go_on = begin(*call, **options)
+            if not may_go_on:
+                refused.set()
+            return may_go_on
+
+        return begin_and_tell
+
+    for name in ("enter", "publish"):
+        setattr(place.use, name, watched(getattr(place.use, name)))
+    return refused
+
+
+@pytest.mark.parametrize("use_it", [hold, ask])
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+def test_what_begins_while_it_is_being_stopped_waits_and_finds_it_stopped(
+    desk, use_it, is_elsewhere
+):
+    begun, may_end, found = threading.Event(), threading.Event(), list[str]()
 
     def slowly() -> None:
         begun.set()
-        may_end.wait(5)
-        order.append("stopped")
-
-    def deploy() -> None:
-        with desk.guard.held(PIPE.pipeline_id):
-            order.append("deployed")
+        may_end.wait(20)
 
     desk.arm(10)
+    place = Desk(desk.store, desk.platform, desk.time) if is_elsewhere else desk
+    refused = until_refused(place)
     desk.platform.before_undeploy = slowly
     stopping = threading.Thread(target=desk.wait, args=[11])
     stopping.start()
-    assert begun.wait(5)
-    deploying = threading.Thread(target=deploy)
-    deploying.start()
-    wait_until(lambda: desk.guard.is_in_use(PIPE.pipeline_id), within_s=5, what="it is held")
-    with pytest.raises(Conflict):
-        desk.guard.keep(WHO, PIPE)
-    assert order == []
+    assert begun.wait(20)
+    using = threading.Thread(target=use_it, args=[place, found])
+    using.start()
+    assert refused.wait(20)
+    for one in (desk, place):
+        with pytest.raises(Conflict):
+            one.guard.keep(WHO, PIPE)
+    assert found == []
     may_end.set()
-    for thread in (stopping, deploying):
-        thread.join(5)
-    assert order == ["stopped", "deployed"]
+    for thread in (stopping, using):
+        thread.join(20)
+    assert found == [PipelineState.NOT_DEPLOYED]
+
+
+def test_a_stop_that_takes_for_ever_is_not_awaited_for_ever(desk, monkeypatch):
+    monkeypatch.setattr(pipeline_use, "LONGEST_STOP_S", 0.0)
+    found: list[str] = []
+    with desk.use.stopping(PIPE.pipeline_id) as is_free:
+        assert is_free
+        hold(desk, found)
+        ask(desk, found)
+    assert found == [PipelineState.RUNNING, PipelineState.RUNNING]
+    assert not desk.use.is_in_use(PIPE.pipeline_id)
+
+
+def test_what_another_dashboard_is_asking_is_not_cut_off(desk):
+    desk.arm(10)
+    other = Desk(desk.store, desk.platform, desk.time)
+    with other.use.in_use(PIPE.pipeline_id):
+        for _ in range(30):
+            desk.wait(0.5)
+            other.guard.tick()  # what goes on for long is told again and again
+        assert not desk.stopped
+    desk.wait(9)
+    assert not desk.stopped
+    assert desk.left == pytest.approx(1, abs=0.2)
+    desk.wait(1.5)
+    assert desk.stopped
+
+
+def test_what_another_dashboard_is_deploying_is_not_stopped(desk):
+    desk.arm(10)
+    other = Desk(desk.store, desk.platform, desk.time)
+    with other.guard.held(PIPE.pipeline_id):
+        for _ in range(24):
+            desk.wait(0.5)
+            other.guard.tick()
+        assert not desk.stopped
+    desk.wait(0.5)
+    assert desk.stopped
+
+
+def begin_run(store: Store, _other: Desk) -> bool:
+    TableRecords(store).insert(Passport("t1", "c", 3, 4, (), 1, "f", T0, 1.0, "CSV"), [])
+    run = replace(RUN, workspace_id=PIPE.workspace_id, pipeline_name=PIPE.name)
+    RunRecords(store).insert(run, Claim("another", T0 + timedelta(days=1)))
+    return True
+
+
+def ask_once(_store: Store, other: Desk) -> bool:
+    with other.use.in_use(PIPE.pipeline_id):
+        return True
+
+
+@pytest.mark.parametrize("begin", [begin_run, ask_once])
+def test_what_begins_elsewhere_in_the_last_moment_prevents_the_stop(
+    desk, store, monkeypatch, begin
+):
+    other, claim_stop = Desk(store, desk.platform, desk.time), GuardRecords.claim_stop
+    begun: list[bool] = []
+
+    def at_last(records, guard, **options):
+        if not begun:
+            begun.append(begin(store, other))
+        return claim_stop(records, guard, **options)
+
+    desk.arm(10)
+    monkeypatch.setattr(GuardRecords, "claim_stop", at_last)
+    desk.wait(12)
+    assert begun
+    assert not desk.stopped
+
+
+def test_what_a_dead_dashboard_was_asking_holds_for_a_few_minutes(desk):
+    desk.arm(10)
+    dead = Desk(desk.store, desk.platform, desk.time)
+    desk.wait(9)
+    assert dead.use.enter("its request", PIPE.pipeline_id)
+    assert dead.use.publish("its request", PIPE.pipeline_id)
+    desk.wait(2)
+    assert not desk.stopped
+    desk.wait(2)
+    assert desk.stopped
+
+
+def test_without_the_database_a_request_is_sent_all_the_same(desk, monkeypatch):
+    def fail(*_call, **_options):
+        raise DashboardError("The database does not work.")
+
+    for name in ("begin", "end"):
+        monkeypatch.setattr(UseRecords, name, fail)
+    found: list[str] = []
+    hold(desk, found)
+    ask(desk, found)
+    assert found == [PipelineState.RUNNING, PipelineState.RUNNING]
 
 
 def test_what_is_being_stopped_cannot_be_set_any_more_and_that_is_said(desk):
@@ -678,7 +832,7 @@ def test_whatever_goes_wrong_with_what_is_stored_it_is_read_again(desk, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(GuardRecords, "all", fail)
         desk.wait(2)
-    GuardRecords(desk.store).set_minutes(PIPE.pipeline_id, 45)
+    GuardRecords(desk.store).set_minutes(PIPE.pipeline_id, 45, now=desk.time.now)
     desk.wait(1)
     assert desk.view.minutes == 45
 
@@ -770,6 +924,8 @@ def test_a_clock_that_is_put_back_does_not_put_the_stop_off_by_as_much(desk):
     desk.guard.tick()
     desk.wait(0.1)
     assert desk.left == pytest.approx(10, abs=0.3)
+    desk.wait(10.5)
+    assert desk.stopped
 
 
 def test_of_two_dashboards_with_one_database_one_stops_it(desk):
@@ -794,18 +950,50 @@ def test_of_two_dashboards_each_honours_what_was_kept_at_the_other(desk):
     assert not desk.stopped
 
 
+# A platform that was begun anew gives its numbers again
+
+
+@pytest.mark.parametrize("change", ["name", "number", "version"])
+def test_a_guard_whose_pipeline_is_another_one_by_now_is_dropped_and_says_so(desk, caplog, change):
+    platform = desk.platform
+    platform.versions = [PipelineVersion(1, THEIRS, T0)]
+    desk.arm(10)
+    if change == "name":
+        platform.errors["get_pipeline"] = NotFound("There is none of that name.")
+    elif change == "number":
+        platform.pipeline_id = PIPE.pipeline_id + 1
+        platform.versions.append(PipelineVersion(0, OURS, T0))
+    platform.running = (THEIRS,)
+    desk.wait(60)
+    assert not desk.stopped
+    assert desk.guard.view(PIPE.pipeline_id) is None
+    assert GuardRecords(desk.store).all() == ()
+    assert "is another one now" in caplog.text
+    assert desk.entries() == [(Act.GUARD_CHANGED, ActResult.DONE, SIGNED, PIPE.name, ANOTHER)]
+
+
+def test_another_pipeline_of_the_same_number_cannot_be_kept_or_set(desk):
+    desk.arm(10)
+    another = replace(PIPE, name="another")
+    with pytest.raises(Conflict):
+        desk.guard.keep(WHO, another)
+    with pytest.raises(Conflict):
+        desk.guard.set_minutes(WHO, another, 5)
+    assert desk.view.minutes == 10
+
+
 # The hook around the gateway's sessions
 
 
 def test_a_session_holds_its_pipeline_and_each_request_is_a_use(desk):
-    class Session:
+    class Asking:
         async def infer(self, _rows, **_options):
             seen.append(desk.use.is_in_use(PIPE.pipeline_id))
             raise PlatformUnreachable("It is away.")
 
     @asynccontextmanager
     async def opening():
-        yield Session()
+        yield Asking()
 
     async def ask() -> None:
         async with noted(desk.use, WHO, PIPE, opening()) as session:

@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import select, text, update
 
 from dashboard.connectors import registry
 from dashboard.connectors.base import FetchedTable, TestResult
@@ -30,8 +33,11 @@ from dashboard.domain.table import ColumnFacts
 from dashboard.errors import InferenceFailed, InvalidInput, PlatformUnreachable
 from dashboard.masking import Secret
 from dashboard.services.failures import unexpected
-from dashboard.services.preflight import ROW_KEPT_S, Preflight, Subject
+from dashboard.services.preflight import ROW_KEPT_S, Preflight, Subject, preflight_of
 from dashboard.services.watch import DeploymentWatch
+from dashboard.store.database import Store, open_store, open_vault
+from dashboard.store.preflight_records import PreflightRecords
+from dashboard.store.schema import PREFLIGHTS
 from tests.support.waiting import wait_until
 from tests.unit.services.run_stubs import MEMBER, STRANGER, WHEN, StubPlatform
 
@@ -162,8 +168,21 @@ class Rig:
         return failed.told, failed.hint, failed.way
 
 
+def steps_of(rig: Rig, step: Step) -> Any:
+    """Return what takes a step, so that a test can change what it works with."""
+    act: Any = rig.preflight._acts[step]
+    return act.__self__
+
+
 @pytest.fixture
-def rig(monkeypatch) -> Iterator[Rig]:
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store("", data_dir=tmp_path, vault=open_vault("", data_dir=tmp_path))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def rig(monkeypatch, store) -> Iterator[Rig]:
     platform, source, notes, now_s = Platform(), Source(), Notes(), [0.0]
     stands_in: Any = source  # for the tests of connections and for a connector
     listens: Any = notes
@@ -171,14 +190,16 @@ def rig(monkeypatch) -> Iterator[Rig]:
     monkeypatch.setattr(registry, "connector_for", lambda _kind: source)
     monkeypatch.setattr(registry, "can_fetch", lambda _kind: source.can_fetch)
     with ThreadPoolExecutor(2) as pool:
-        preflight = Preflight(
+        preflight = preflight_of(
             lambda: asked,
+            store=store,
             tests=stands_in,
             checks=listens,
             activity=listens,
             watch=DeploymentWatch(pool, platform.status, on_unexpected=unexpected),
             outbound=lambda: listens,
             clock=lambda: now_s[0],
+            now=lambda: WHEN + timedelta(seconds=now_s[0]),
         )
         yield Rig(preflight, platform, source, notes, now_s)
         preflight.close()
@@ -295,7 +316,7 @@ def test_what_is_not_deployed_is_offered_to_be_and_gone_on_with(rig):
     assert rig.platform.sent == []
     rig.platform.state = PipelineState.RUNNING
     rig.platform.pipelines = (PIPELINE,)
-    rig.preflight._watch = DeploymentWatch(
+    steps_of(rig, Step.RUNNING)._watch = DeploymentWatch(
         ThreadPoolExecutor(1), rig.platform.status, on_unexpected=unexpected
     )
     assert rig.walk(go_on=True).is_green
@@ -318,7 +339,7 @@ def test_one_that_starts_is_waited_for(rig):
             state = states.pop() if states else PipelineState.RUNNING
             return type("View", (), {"state": state, "error": None, "recover_left_s": None})
 
-    rig.preflight._watch = Coming()
+    steps_of(rig, Step.RUNNING)._watch = Coming()
     assert rig.walk().is_green
     assert states == []
 
@@ -338,7 +359,7 @@ def test_what_the_list_says_is_deployed_is_not_called_off_at_once(rig):
                 {"state": PipelineState.NOT_DEPLOYED, "error": None, "recover_left_s": None},
             )
 
-    rig.preflight._watch = late = Late()
+    steps_of(rig, Step.RUNNING)._watch = late = Late()
     assert rig.red_at(Step.RUNNING)[2] is Way.DEPLOY
     assert late.asked > 1
 
@@ -349,7 +370,7 @@ def test_one_that_stops_or_has_failed_for_good_is_not_running(rig, state):
         def look(self, *_args, **_kwargs):
             return type("View", (), {"state": state, "error": None, "recover_left_s": 0.0})
 
-    rig.preflight._watch = Gone()
+    steps_of(rig, Step.RUNNING)._watch = Gone()
     assert rig.red_at(Step.RUNNING)[2] is Way.PIPELINE
 
 
@@ -378,7 +399,7 @@ def test_a_platform_that_is_down_fails_the_first_step(rig):
     def down():
         raise PlatformUnreachable("The platform does not answer.")
 
-    rig.preflight._gateway = down
+    steps_of(rig, Step.REACHABLE)._gateway = down
     assert rig.red_at(Step.REACHABLE)[0] == "The platform does not answer."
 
 
@@ -399,7 +420,7 @@ def test_it_is_given_up_at_once_and_says_so(rig, where):
     wait_until(has_come, within_s=5, what="it is under way")
     if where == "test":
         wait_until(
-            lambda: bool(rig.preflight._records[MEMBER.key, SUBJECT].test_id),
+            lambda: bool(rig.preflight._records[MEMBER.key, SUBJECT].walk.test_id),
             within_s=5,
             what="the test has its id",
         )
@@ -416,3 +437,86 @@ def test_nobody_sees_the_preflight_of_somebody_else(rig):
     assert rig.preflight.view(STRANGER, SUBJECT) is None
     rig.preflight.cancel(STRANGER, SUBJECT)
     assert rig.view().is_green
+
+
+def start_anew(rig: Rig) -> None:
+    """Forget what is in memory, as a restart does."""
+    rig.preflight._records.clear()
+    rig.preflight._rows.clear()
+
+
+def test_how_it_ended_is_told_with_its_age_after_a_restart(rig):
+    walked = rig.walk()
+    rig.now_s[0] += 12 * 60
+    start_anew(rig)
+    view = rig.view()
+    assert (view.is_green, view.is_from_before, view.is_stale) == (True, True, False)
+    assert view.age_s == 12 * 60
+    assert view.steps == walked.steps
+    assert not view.can_go_on
+    assert rig.preflight.view(STRANGER, SUBJECT) is None
+    assert rig.preflight.view(MEMBER, replace(SUBJECT, connection_id="id-9")) is None
+
+
+def test_another_version_of_the_pipeline_makes_it_stale(rig):
+    rig.walk()
+    assert not rig.preflight.view(MEMBER, SUBJECT, version_id=1).is_stale
+    assert rig.preflight.view(MEMBER, SUBJECT, version_id=2).is_stale
+    start_anew(rig)
+    assert rig.preflight.view(MEMBER, SUBJECT, version_id=2).is_stale
+    assert not rig.preflight.view(MEMBER, SUBJECT, version_id=1).is_stale
+
+
+def test_a_cancelled_one_does_not_take_the_place_of_the_last(rig):
+    rig.walk()
+
+    def given_up(_walk: object) -> Any:
+        rig.preflight.cancel(MEMBER, SUBJECT)
+        return "", None
+
+    rig.preflight._acts[Step.REACHABLE] = given_up
+    rig.preflight.run(MEMBER, SUBJECT, session="s")
+    start_anew(rig)
+    assert rig.view().is_green
+
+
+def test_what_a_failure_quotes_of_the_table_is_not_kept(rig, store):
+    rig.preflight._acts[Step.WARM] = _raising(InferenceFailed("The text was: First text."))
+    assert "First text" in repr(rig.walk())
+    start_anew(rig)
+    view = rig.view()
+    assert view.failed is not None
+    assert (view.failed.step, view.failed.told) == (
+        Step.WARM,
+        "It failed then. Run it again to see why.",
+    )
+    assert "First text" not in repr(view)
+
+
+def test_what_is_kept_is_sealed_and_one_of_each(rig, store, tmp_path):
+    rig.walk()
+    rig.walk()
+    with store.read() as connection:
+        (found,) = connection.execute(select(PREFLIGHTS)).all()
+    assert b"CSV" not in found.steps_sealed
+    assert MEMBER.user_id not in found.who_mark
+    with store.write() as connection:
+        connection.execute(update(PREFLIGHTS).values(steps_sealed=b"altered"))
+    assert PreflightRecords(store).last(MEMBER.user_id, SUBJECT) is None
+    start_anew(rig)
+    assert rig.preflight.view(MEMBER, SUBJECT) is None
+
+
+def test_a_store_that_does_not_work_is_no_failure_of_the_preflight(rig, store):
+    with store.write() as connection:
+        connection.execute(text("DROP TABLE preflights"))
+    assert rig.walk().is_green
+    start_anew(rig)
+    assert rig.preflight.view(MEMBER, SUBJECT) is None
+
+
+def _raising(error: Exception) -> Any:
+    def act(_walk: object) -> Any:
+        raise error
+
+    return act

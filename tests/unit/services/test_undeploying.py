@@ -49,10 +49,11 @@ class Platform:
         versions = (PipelineVersion(2, newest, T0), PipelineVersion(1, "ours", T0))
         return replace(pipeline, versions=versions)
 
-    def undeploy(self, _who: Identity, pipeline: Pipeline) -> None:
-        if pipeline.pipeline_id in self.away:
+    def undeploy(self, _who: Identity, one: Started) -> None:
+        assert one.version == "ours"
+        if one.pipeline.pipeline_id in self.away:
             raise PlatformUnreachable("It is away.")
-        self.stopped.append(pipeline.pipeline_id)
+        self.stopped.append(one.pipeline.pipeline_id)
 
 
 @pytest.fixture

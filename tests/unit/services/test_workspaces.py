@@ -73,7 +73,7 @@ def test_a_created_workspace_is_told_noted_and_read_again(rooms, seen):
     outcome = rooms.create(WHO, "new-room")
     assert (outcome.result, "new-room" in outcome.message) == ("9", True)
     assert seen.invalidated == [("k", "workspaces")]
-    assert seen.notes == [(Act.WORKSPACE_CREATED, {"workspace": "new-room"})]
+    assert seen.notes == [(Act.WORKSPACE_CREATED, {"workspace": "new-room", "workspace_id": 9})]
 
 
 def test_a_workspace_that_was_not_created_is_not_noted(rooms, platform, seen):
@@ -88,7 +88,11 @@ def test_an_added_member_is_told_as_the_platform_writes_the_address(rooms, platf
     outcome = add(rooms, "  john@EXAMPLE.com ")
     assert platform.asked == [(7, "john@EXAMPLE.com", MemberRole.COLLABORATOR)]
     assert outcome.message == "John@Example.com is in press-desk now, as Collaborator."
-    note = {"workspace": "press-desk", "note": "John@Example.com joined as Collaborator"}
+    note = {
+        "workspace": "press-desk",
+        "workspace_id": 7,
+        "note": "John@Example.com joined as Collaborator",
+    }
     assert seen.notes == [(Act.MEMBER_ADDED, note)]
     assert seen.invalidated == [("k", "members", 7)]
 

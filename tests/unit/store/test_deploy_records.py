@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from dashboard.domain.deploy_record import DeployRecord
+from dashboard.domain.deploy_record import Deployer, DeployRecord
 from dashboard.domain.deployment_settings import Autoscaling, DeploymentSettings, Variable
 from dashboard.masking import SecretText
 from dashboard.store.database import Store, open_store, open_vault
@@ -75,8 +75,11 @@ def test_a_later_deploy_ends_the_one_before_whoever_made_it(records):
     (bobs,) = records.not_ended(who_id="bob")
     assert bobs.version == "v-2"
     assert records.last(7, who_id="ann").ended_at == later
-    assert records.end(7, later)
-    assert not records.end(7, later)
+    assert records.version(7) == "v-2"
+    assert not records.end(7, later, version="v-1")
+    assert records.end(7, later, version="v-2")
+    assert not records.end(7, later, version="v-2")
+    assert records.version(7) == ""
     assert records.not_ended(who_id="bob") == ()
 
 
@@ -87,6 +90,16 @@ def test_how_long_starts_took_is_told_newest_first(records):
             records.ready(deploy_id, seconds)
     assert records.starts_s(7, most=2) == (3.0, 2.0)
     assert records.starts_s(8, most=2) == ()
+
+
+def test_who_deployed_a_version_is_told_of_that_very_pipeline(records):
+    records.insert(DEPLOY)
+    records.insert(replace(DEPLOY, who_id="bob", who="", version="v-2"))
+    assert records.deployer(7, DEPLOY.pipeline_name, "v-1") == Deployer("ann", "ann@example.com")
+    assert records.deployer(7, DEPLOY.pipeline_name, "v-2") == Deployer("bob", "")
+    assert records.deployer(7, DEPLOY.pipeline_name, "v-3") is None
+    assert records.deployer(7, "another", "v-1") is None
+    assert records.deployer(8, DEPLOY.pipeline_name, "v-1") is None
 
 
 def test_settings_that_cannot_be_read_leave_the_rest(records, store):
@@ -100,6 +113,6 @@ def test_settings_that_cannot_be_read_leave_the_rest(records, store):
 def test_old_deploys_go_when_they_are_over(records):
     records.insert(DEPLOY)
     records.insert(replace(DEPLOY, pipeline_id=8))
-    records.end(7, NOW)
+    records.end(7, NOW, version="v-1")
     assert records.drop(before=NOW + timedelta(days=1)) == 1
     assert records.last(8, who_id="ann") is not None

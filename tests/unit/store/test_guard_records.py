@@ -17,6 +17,7 @@ from dashboard.store.table_records import TableRecords
 from tests.unit.store.test_run_records import RUN
 
 NOW = datetime(2026, 11, 22, 13, 0, 0, 123456, tzinfo=UTC)
+ME, OTHER = "this process", "another one"
 MINUTE = timedelta(minutes=1)
 GUARD = Guard(7, "hf-summarizer", 3, "press-desk", "v1", 60, NOW, "u1", "ann@example.org")
 
@@ -68,26 +69,26 @@ def test_an_older_use_never_replaces_a_newer_one(records):
 def test_a_stop_is_claimed_by_one_and_again_when_that_one_has_died(records):
     records.put(GUARD)
     until = NOW + 2 * MINUTE
-    assert records.claim_stop(GUARD, now=NOW, until=until)
-    assert not records.claim_stop(GUARD, now=NOW, until=until)
-    assert records.claim_stop(GUARD, now=until, until=until + MINUTE)
+    assert records.claim_stop(GUARD, owner=ME, now=NOW, until=until)
+    assert not records.claim_stop(GUARD, owner=ME, now=NOW, until=until)
+    assert records.claim_stop(GUARD, owner=ME, now=until, until=until + MINUTE)
 
 
 @pytest.mark.parametrize("change", ["minutes", "kept", "version"])
 def test_a_stop_that_was_put_off_elsewhere_cannot_be_claimed(records, change):
     records.put(GUARD)
     if change == "minutes":
-        assert records.set_minutes(7, None)
+        assert records.set_minutes(7, None, now=NOW)
     elif change == "kept":
-        assert records.keep_until(7, NOW + MINUTE)
+        assert records.keep_until(7, NOW + MINUTE, now=NOW)
     else:
         records.put(replace(GUARD, version="v2"))
-    assert not records.claim_stop(GUARD, now=NOW, until=NOW + MINUTE)
+    assert not records.claim_stop(GUARD, owner=ME, now=NOW, until=NOW + MINUTE)
 
 
 def test_what_is_not_there_cannot_be_changed(records):
-    assert not records.set_minutes(7, 5)
-    assert not records.keep_until(7, NOW)
+    assert not records.set_minutes(7, 5, now=NOW)
+    assert not records.keep_until(7, NOW, now=NOW)
 
 
 @pytest.mark.parametrize("state", RunState)

@@ -83,9 +83,9 @@ def test_a_store_of_version_1_is_brought_up_to_date_and_keeps_what_it_has(
     store = open_store(database_url, data_dir=tmp_path, vault=vault)
     with store.read() as connection:
         version = connection.scalar(select(FACTS.c.value).where(FACTS.c.name == "schema_version"))
-        assert version == str(SCHEMA_VERSION).encode() == b"3"
+        assert version == str(SCHEMA_VERSION).encode() == b"4"
         assert connection.scalar(select(FETCHED_TABLES.c.table_id)) == "t1"
-    ActivityRecords(store).insert(Activity(NOW, "u", "", Act.CREATED))
+    ActivityRecords(store).insert(Activity(NOW, "u", "", Act.CREATED, workspace_id=7))
     CheckRecords(store).keep(Check("c1", CheckKind.TEST, NOW, passed=True))
     TableRecords(store).insert(Passport("t2", "c", 7, 4, (), 1, "f", NOW, 1.0, "CSV"), [])
     records = RunRecords(store)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 #: Framework → module with `load(step: StepSpec) -> Runtime`; imported only when it is needed.
 _MODULES = {
     "hugging-face-summarization": "dashboard.sandbox.engine.runtimes.summarization",
+    "onnx": "dashboard.sandbox.engine.runtimes.onnx_models",
 }
 
 

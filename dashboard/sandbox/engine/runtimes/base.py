@@ -44,6 +44,12 @@ class StepSpec:
         Hex sha256 the artefact must have.
     input_schema, output_schema
         Base64 of the Arrow IPC schema message as uploaded, or None.
+    tensor_fields
+        Columns of the model's inputs, in their order; None for the runtime's own choice.
+    batch_config
+        `single` when rows are to be run one by one.
+    threads
+        How many threads an inference may use.
     """
 
     model_name: str
@@ -54,12 +60,15 @@ class StepSpec:
     input_schema: str | None
     output_schema: str | None
     tensor_fields: list[str] | None
+    batch_config: str | None = None
+    threads: int = 1
 
 
 class Runtime(Protocol):
     """A loaded model."""
 
-    #: Output column → Arrow type name (`string`, `float32`, ...), for typed answers.
+    #: Output column → Arrow type name (`string`, `list<float32>`, ...), for typed answers.
+    #: A column that begins with a dot has its whole name after it: it is not one of `out`.
     output_types: Mapping[str, str]
 
     def predict(self, rows: Sequence[Row]) -> list[dict[str, Any]]:  # Any: model output

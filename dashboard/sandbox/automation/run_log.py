@@ -1,0 +1,64 @@
+"""What a run writes, gathered and kept in the store: the newest part of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from dashboard.sandbox.automation.limits import Limits
+    from dashboard.sandbox.context import Clock
+    from dashboard.sandbox.store.tasks import Tasks
+
+#: Lines are written together, a little later than they come.
+_FLUSH_S: Final = 0.2
+
+
+class RunLog:
+    """The log of one run, in the form of a container's log: time, stream, `F`, text.
+
+    `F` stands for a full line and `P` for a part of one; the SDK takes the lines apart.
+    """
+
+    def __init__(self, tasks: Tasks, run_id: str, *, clock: Clock, limits: Limits) -> None:
+        self._tasks = tasks
+        self._run_id = run_id
+        self._clock = clock
+        self._limits = limits
+        self._pending: list[str] = []
+        self._pending_bytes = 0
+        self._writing = asyncio.Lock()
+        self._flusher = asyncio.create_task(self._flush_for_ever())
+
+    async def add(self, stream: str, is_whole: bool, text: str) -> None:  # OnLine
+        """Take one line; waits while too much is not yet written."""
+        moment = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        self._pending.append(f"{moment} {stream} {'F' if is_whole else 'P'} {text}")
+        self._pending_bytes += len(text)
+        if self._pending_bytes > self._limits.log_pending_bytes:
+            await self._flush()
+
+    async def say(self, sentence: str) -> None:
+        """Add a line of the sandbox's own."""
+        await self.add("stderr", True, sentence)  # OnLine
+
+    async def close(self) -> None:
+        """Write what is left."""
+        self._flusher.cancel()
+        await asyncio.gather(self._flusher, return_exceptions=True)
+        await self._flush()
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            # A write that began is finished: it runs in a thread, where nothing can stop it.
+            await asyncio.shield(self._flush())
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            lines, self._pending, self._pending_bytes = self._pending, [], 0
+            if lines:
+                await asyncio.to_thread(
+                    self._tasks.add_lines, self._run_id, lines, kept_bytes=self._limits.log_bytes
+                )

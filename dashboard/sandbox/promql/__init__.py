@@ -1,0 +1,1 @@
+"""The part of Prometheus' query language that the platform's dashboards and notebooks speak."""

@@ -1,0 +1,109 @@
+"""Which pipelines the idle guard watches: in this process, and in the database it may share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime
+
+from dashboard.domain.idle import Guard
+from dashboard.errors import DashboardError
+from dashboard.services.clock import Clock
+from dashboard.services.guard_state import Guarded, none_after
+from dashboard.services.pipeline_use import PipelineUse
+from dashboard.store.guard_records import GuardRecords
+
+_LOG = logging.getLogger(__name__)
+
+
+class GuardBook:
+    """Holds a guard for each pipeline that is watched. Thread-safe."""
+
+    def __init__(self, records: GuardRecords, use: PipelineUse, clock: Clock) -> None:
+        self._records = records
+        self._use = use
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._guarded: dict[int, Guarded] = {}
+
+    def find(self, pipeline_id: int) -> Guarded | None:
+        """Return the guard of a pipeline, or None."""
+        with self._lock:
+            return self._guarded.get(pipeline_id)
+
+    def all(self) -> list[Guarded]:
+        """Return every guard, by the pipeline's id."""
+        with self._lock:
+            return [one for _, one in sorted(self._guarded.items())]
+
+    def has(self, one: Guarded) -> bool:
+        """Whether this is still what is watched: a deploy puts another in its place."""
+        return self.find(one.guard.pipeline_id) is one
+
+    def put(self, one: Guarded) -> None:
+        """Watch a pipeline by this guard from now on."""
+        with self._lock:
+            self._guarded[one.guard.pipeline_id] = one
+        self.store(one)
+
+    def forget(self, one: Guarded) -> None:
+        """Watch it no more, if it is still this guard that watches it."""
+        with self._lock:
+            if self._guarded.get(one.guard.pipeline_id) is one:
+                del self._guarded[one.guard.pipeline_id]
+
+    def drop(self, pipeline_id: int, version: str) -> None:
+        """Forget the guard of a pipeline version, here and in the database."""
+        one = self.find(pipeline_id)
+        if one is not None and one.guard.version == version:
+            self.forget(one)
+        try:
+            self._records.drop(pipeline_id, version)
+        except DashboardError:
+            # The next look finds that it is not deployed.
+            _LOG.warning("the idle guard of a pipeline could not be forgotten")
+
+    def store(self, one: Guarded) -> None:
+        """Write a guard down, in the place of the one that the pipeline had."""
+        try:
+            self._records.put(one.guard)
+        except DashboardError:
+            # It is watched all the same; the next sync tries again.
+            _LOG.warning("the idle guard of a pipeline could not be stored")
+        else:
+            one.is_stored = True
+
+    def write_seen(self) -> None:
+        """Write down what was seen of every pipeline."""
+        for one in self.all():
+            one.note_use(self._use.last(one.guard.pipeline_id))
+            if not one.is_stored:
+                self.store(one)
+                continue
+            try:
+                self._records.note_seen(one.guard)
+            except DashboardError:
+                _LOG.warning("what the idle guard has seen could not be stored")
+
+    def sync(self) -> None:
+        """Take over what another process has written, and write down what was seen here."""
+        with self._lock:
+            # What is put from here on is newer than what is read below.
+            known = {number: one for number, one in self._guarded.items() if one.is_stored}
+        stored = {guard.pipeline_id: guard for guard in self._records.all()}
+        now = self._clock.now()
+        with self._lock:
+            for number, guard in stored.items():
+                self._take_over(guard, known.get(number), now)
+            for number, one in known.items():
+                if number not in stored and self._guarded.get(number) is one:
+                    del self._guarded[number]
+        self.write_seen()
+        self._use.renew()
+
+    def _take_over(self, guard: Guard, known: Guarded | None, now: datetime) -> None:
+        one = self._guarded.get(guard.pipeline_id)
+        if one is None or (one is known and one.guard.version != guard.version):
+            self._guarded[guard.pipeline_id] = Guarded(none_after(guard, now), next_at=now)
+        elif one is known and not one.is_stopping:
+            one.note_stored(guard, now=now)
