@@ -122,7 +122,9 @@ def _buttons(facts: PipelineFacts, *, is_busy: bool, is_open: bool, on_act: OnAc
     elif state is PipelineState.STARTING:
         button("Cancel and undeploy", PipelineAct.CANCEL, "cancel")
     elif state in _SERVING and is_open:
-        button("Summarize", PipelineAct.SUMMARIZE, "summarize", is_primary=True)
+        version = facts.model_version
+        does = "Summarize" if version is None or version.is_summarizer else "Run a table"
+        button(does, PipelineAct.SUMMARIZE, "summarize", is_primary=True)
     if state in _SERVING and facts.guard is not None and facts.guard.stops_at is not None:
         keep_button(f"{key}_keep", lambda: on_act(PipelineAct.KEEP))
     if state in (*_SERVING, PipelineState.ERROR):

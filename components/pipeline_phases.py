@@ -13,6 +13,7 @@ from components.pipeline_facts import PipelineFacts
 from components.text import count, duration, md, short
 from dashboard import strings
 from dashboard.domain.deployment import Phase, PhaseState
+from dashboard.domain.deployment_settings import needs_sidekick
 from dashboard.domain.pipeline import DeploymentStatus, Pod
 
 
@@ -69,8 +70,18 @@ def timeline(facts: PipelineFacts) -> None:
     """Draw the phases: what is done with its time, what is under way, what is to come."""
     reached_s = 0.0
     for phase in facts.phases:
+        if phase.key == "sidekick" and _runs_in_the_engine(facts):
+            continue
         _draw(phase, facts, before_s=reached_s)
         reached_s = phase.at_s if phase.at_s is not None else reached_s
+
+
+def _runs_in_the_engine(facts: PipelineFacts) -> bool:
+    """Whether its model is known to get no sidekick, and none is there either."""
+    if facts.status is not None and facts.status.sidekicks:
+        return False
+    version = facts.model_version
+    return version is not None and not needs_sidekick(version.framework)
 
 
 def _draw(phase: Phase, facts: PipelineFacts, *, before_s: float) -> None:

@@ -20,6 +20,7 @@ from dashboard.domain.model import Model, ModelStage, ModelVersion, once_users_o
 from dashboard.domain.model_choice import PAGE_ROWS, PARAMETERS, ModelChoice, choice_of, find
 from dashboard.domain.pipeline import Pipeline
 from dashboard.domain.workspace import Workspace, labels
+from dashboard.views import uploading
 
 _SEARCH_KEY: Final = "models_search"
 _ROOM_KEY: Final = "models_workspace"
@@ -72,6 +73,7 @@ def note_moving(models: Sequence[Model]) -> None:
 def begin_upload() -> None:
     """Open the dialog of an upload. For callbacks."""
     room = choice_of(session.address(PARAMETERS)).workspace
+    uploading.forget_error()
     session.open_dialog("upload_model", str(room or ""))
 
 

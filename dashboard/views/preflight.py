@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from components import outage
 from components.preflight_card import preflight_card
 from components.text import plain
 from dashboard import live, runtime, session, strings
@@ -51,12 +52,12 @@ def _run_button(subject: Subject, view: PreflightView | None) -> None:
     asks_for_deploy = view is not None and view.failed is not None and view.failed.way is Way.DEPLOY
     st.button(
         "Running…" if is_running else "Run again" if view is not None else "Run the preflight",
-        type="secondary" if asks_for_deploy else "primary",
+        type="secondary" if asks_for_deploy else outage.primary(),
         icon=":material/flight_takeoff:",
-        disabled=is_running,
+        **outage.off(disabled=is_running),
         key="preflight_run",
         on_click=_run,
-        args=(subject,),
+        args=(subject, _address()),
     )
 
 
@@ -69,9 +70,9 @@ def _way_on(subject: Subject, pipeline: Pipeline, view: PreflightView | None) ->
     if state not in _COMING:
         st.button(
             "Deploy…",
-            type="primary",
+            type=outage.primary(),
             icon=":material/play_circle:",
-            disabled=state is not PipelineState.NOT_DEPLOYED,
+            **outage.off(disabled=state is not PipelineState.NOT_DEPLOYED),
             key="preflight_deploy",
             on_click=session.open_dialog,
             args=("deploy", str(pipeline.pipeline_id)),
@@ -80,15 +81,24 @@ def _way_on(subject: Subject, pipeline: Pipeline, view: PreflightView | None) ->
     is_ready = state is not PipelineState.STARTING
     st.button(
         "Go on" if is_ready else "Go on when it is running",
-        type="primary",
+        type=outage.primary(),
         icon=":material/play_arrow:",
-        help=None if view.can_go_on else "What was read is not kept any more: it begins anew.",
+        **outage.off(
+            help=None if view.can_go_on else "What was read is not kept any more: it begins anew."
+        ),
         key="preflight_go_on",
-        on_click=partial(_run, subject, go_on=True),
+        on_click=partial(_run, subject, _address(), go_on=True),
     )
 
 
-def _run(subject: Subject, *, go_on: bool = False) -> None:
+def _address() -> dict[str, str]:
+    return dict(st.query_params)
+
+
+def _run(subject: Subject, drawn_for: dict[str, str], *, go_on: bool = False) -> None:
+    # A choice that came together with the click is drawn first: what is walked is what is seen.
+    if _address() != drawn_for:
+        return
     current = runtime.current()
     who = current.identity()
     mark = session.mark()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import Final
 
 import streamlit as st
@@ -15,11 +17,13 @@ from dashboard import live, runtime, session, strings
 from dashboard.domain.model import NewModel, is_onnx_file
 from dashboard.domain.workspace import Workspace, labels
 from dashboard.errors import InvalidInput
-from dashboard.services.jobs import Outcome
+from dashboard.services.jobs import JobState, Outcome
 from dashboard.services.models import Upload, columns_in
 
 FORM: Final = "upload_model"
+_USUAL_NAME: Final = "hf-summarizer"
 _EVERY_S: Final = 0.5
+_LONGEST_NAME: Final = 60
 
 
 def draw(subject: str) -> None:
@@ -80,7 +84,7 @@ def form(room_id: int, state: live.FormState, *, room_key: str) -> None:
     with field_box("model_name", state.error_at("name")):
         st.text_input(
             "Model name",
-            value="hf-summarizer",
+            value=_USUAL_NAME,
             help="Letters, digits and dashes; a letter first. A name that is there already gets a "
             "new version.",
             disabled=state.is_busy,
@@ -92,6 +96,8 @@ def form(room_id: int, state: live.FormState, *, room_key: str) -> None:
             type=["zip", "onnx"],
             disabled=state.is_busy,
             key=file_key,
+            on_change=_another_file,
+            args=(file_key, name_key),
         )
     if file is not None and is_onnx_file(file.name):
         with field_box("model_columns", state.error_at("columns")):
@@ -121,6 +127,25 @@ def form(room_id: int, state: live.FormState, *, room_key: str) -> None:
         key="upload_model_submit",
         on_click=upload,
     )
+
+
+def forget_error() -> None:
+    """Drop what the last upload failed with: it was about another file. For callbacks."""
+    current = runtime.current()
+    job = current.jobs.find(current.identity(), session.job_of(FORM))
+    if job is not None and job.state is JobState.FAILED:
+        session.drop_job(FORM)
+
+
+def _another_file(file_key: str, name_key: str) -> None:
+    forget_error()
+    file = st.session_state.get(file_key)
+    if file is None or not is_onnx_file(file.name):
+        return
+    # An ONNX file is hardly another version of the summarizer: its own name fits better.
+    own = re.sub(r"[^A-Za-z0-9]+", "-", PurePath(file.name).stem).strip("-").lower()
+    if own[:1].isalpha() and st.session_state.get(name_key) == _USUAL_NAME:
+        st.session_state[name_key] = own[:_LONGEST_NAME]
 
 
 def _send(room_id: int, name: str, file: object, columns: str, sent_form: live.Form) -> None:
