@@ -87,6 +87,9 @@ def _out_of_memory(trouble: Trouble, facts: PipelineFacts) -> str:
 
 def _crash_loop(trouble: Trouble, _facts: PipelineFacts) -> str:
     what = "model's process" if trouble.is_sidekick else "engine"
+    if plain(trouble.last_words):
+        told = md(short(presenting.words(trouble.last_words), _LONGEST_REASON))
+        return f"**The {what} ends again each time it is started.** The platform says: {told}."
     return (
         f"**The {what} ends again each time it is started.** Most often the model cannot be "
         "loaded: a file or a package is missing, or its memory is too small."
@@ -151,7 +154,10 @@ def _advice(trouble: Trouble, facts: PipelineFacts) -> str:
         return f"Deploy it again with more memory for the {part}."
     if trouble.cause is Cause.CRASH_LOOP:
         log = " Its log is below." if facts.log_lines else ""
-        return f"Deploy it again with more memory, or with another version of the model.{log}"
+        first = "Mend that and deploy it again"
+        if not plain(trouble.last_words):
+            first = "Deploy it again with more memory"
+        return f"{first}, or with another version of the model.{log}"
     if trouble.cause is Cause.NO_IMAGE:
         return "Whoever looks after the platform can see why."
     if facts.state is PipelineState.ERROR and not facts.may_recover:

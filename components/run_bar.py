@@ -34,7 +34,7 @@ class RunProgress:
     left_s: float | None
 
 
-def start_bar(
+def start_bar(  # noqa: PLR0913 - what it shows, by keyword
     *,
     pipeline: str,
     state: str,
@@ -42,6 +42,7 @@ def start_bar(
     can_deploy: bool,
     rows: int,
     on_act: Callable[[RunAct], None],
+    is_summarizer: bool = True,
 ) -> None:
     """Draw the bar before a run.
 
@@ -55,6 +56,8 @@ def start_bar(
         Whether it stands still and could be deployed.
     on_act
         Called with what was asked for.
+    is_summarizer
+        Whether what comes out are summaries, as far as is known.
     """
     with (
         st.container(border=True, key="summarize_start"),
@@ -73,7 +76,7 @@ def start_bar(
             )
         else:
             st.button(
-                f"Summarize {count(rows, 'row')}",
+                f"{'Summarize' if is_summarizer else 'Run'} {count(rows, 'row')}",
                 type=outage.primary(),
                 **outage.off(disabled=not can_start),
                 icon=":material/play_arrow:",

@@ -41,6 +41,11 @@ _MOST_COLUMNS = 40
 _MOST_NAMED = 4
 _PAGER_WIDTH_PX = 400
 
+_CSV_TEXTS = (
+    "A CSV file does not tell types, so each value goes out as text. A model that reads numbers "
+    "needs the table as JSON, Parquet or Arrow."
+)
+
 
 def shown_rows(passport: Passport) -> tuple[int, int]:
     """Return the offset of the page of rows the card shows, and how many rows a page has."""
@@ -112,6 +117,8 @@ def _head(passport: Passport, fit: Fit | None) -> None:
         st.markdown("**Table**", width="content")
         if fit is None:
             st.markdown(":gray-badge[:material/view_column: Sent as columns]")
+            if passport.format == "CSV":
+                st.markdown(":orange-badge[:material/text_fields: Sent as texts]", help=_CSV_TEXTS)
         elif fit.fits:
             st.markdown(":green-badge[:material/check_circle: Fits the model]")
         else:

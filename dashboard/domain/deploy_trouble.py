@@ -41,6 +41,9 @@ class Trouble:
         Whether it is a sidekick that does not run, rather than an engine.
     reason
         The platform's own words; hostile text.
+    last_words
+        What the last end of a process that ends again and again was put down to; hostile text,
+        empty where the platform does not tell.
     lacks
         What there is too little of, where there is no room.
     cpu, memory
@@ -50,6 +53,7 @@ class Trouble:
     cause: Cause
     is_sidekick: bool = False
     reason: str = ""
+    last_words: str = ""
     lacks: tuple[Lack, ...] = ()
     cpu: str = ""
     memory: str = ""
@@ -93,10 +97,17 @@ def _of(pods: Iterable[Pod], *, is_sidekick: bool) -> Iterable[Trouble]:
             cause,
             is_sidekick=is_sidekick,
             reason=pod.reason or "; ".join(pod.details),
+            last_words=_last_words(pod.details) if cause is Cause.CRASH_LOOP else "",
             lacks=_lacks(pod, told) if cause is Cause.NO_ROOM else (),
             cpu=pod.required_cpu,
             memory=pod.required_memory,
         )
+
+
+def _last_words(details: Iterable[str]) -> str:
+    said = (one.removeprefix("last: ").strip() for one in details if one.startswith("last: "))
+    # A single word, such as Error, says nothing of why.
+    return "; ".join(one for one in said if " " in one)
 
 
 def _lacks(pod: Pod, told: str) -> tuple[Lack, ...]:

@@ -431,6 +431,7 @@ def _start(
         can_deploy=state is PipelineState.NOT_DEPLOYED,
         rows=passport.rows,
         on_act=act,
+        is_summarizer=version is None or version.is_summarizer,
     )
     if start.error is not None:
         field_error(start.error.message, start.error.hint)

@@ -250,3 +250,19 @@ def test_a_zip_is_no_onnx_file():
         with pytest.raises(InvalidInput) as caught:
             check_file("house.onnx", io.BytesIO(content))
         assert caught.value.field == "file"
+
+
+def test_what_was_wrong_with_one_file_is_not_said_of_the_next(demo, open_page, upload):
+    at = open_upload(open_page, content=b"no zip at all")
+    settle(at.button(key="upload_model_submit").click().run())
+    assert "This file is not a zip" in words(at)
+    at.file_uploader[0].upload("model.zip", packed())
+    assert "This file is not a zip" not in words(at.run())
+
+
+def test_an_onnx_file_gives_its_name_unless_another_was_typed(demo, open_page):
+    at = open_upload(open_page, "hf-summarizer", b"\x08\x07", file_name="House price 2.onnx")
+    field = next(one for one in at.text_input if one.label == "Model name")
+    assert field.value == "house-price-2"
+    typed = open_upload(open_page, "mine", b"\x08\x07", file_name="House.onnx")
+    assert next(one for one in typed.text_input if one.label == "Model name").value == "mine"

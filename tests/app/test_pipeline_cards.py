@@ -15,6 +15,7 @@ from components.pipeline_facts import Holder, LastRequest, PipelineAct, Pipeline
 from dashboard.domain.deployment import advance
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.idle import GuardView
+from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import DeploymentStatus, PipelineState, PipelineVersion, Pod
 from dashboard.gateway import translate
 from tests.app import stories
@@ -300,3 +301,13 @@ def test_hostile_names_reasons_logs_and_problems_on_a_card_are_text():
     huge = replace(facts, status=replace(status, engines=(replace(pod, reason=long),) * 500))
     at = draw(stories.draw_pipeline, huge)
     assert len(text(at)) < 200_000
+
+
+@pytest.mark.parametrize(("framework", "is_there"), [("onnx", False), ("custom", True)])
+def test_a_model_that_the_engine_runs_has_no_phase_of_a_sidekick(framework, is_there):
+    version = ModelVersion(1, "v", "house", "sha", framework=framework)
+    facts = stories.card(PipelineState.STARTING, model_version=version)
+    assert facts.status is not None
+    status = replace(facts.status, sidekicks=())
+    facts = replace(facts, status=status, phases=advance((), status, elapsed_s=None))
+    assert ("Sidekick" in words(draw(stories.draw_pipeline, facts))) is is_there

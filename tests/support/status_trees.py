@@ -199,6 +199,20 @@ CASES: Final = {
         Cause.CRASH_LOOP,
         (0, 1),
     ),
+    "error, a crash loop that says why": Case(
+        tree(
+            "Error",
+            engine(
+                status="Failed",
+                reason="CrashLoopBackOff",
+                details=["last: the model has 1 input", "back-off 10s restarting failed container"],
+            ),
+        ),
+        _ERROR,
+        ("The platform says: the model has 1 input. ", "Mend that and deploy it again"),
+        Cause.CRASH_LOOP,
+        (0, 1),
+    ),
     "error, out of memory": Case(
         tree(
             "Error",

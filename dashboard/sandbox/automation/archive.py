@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -14,6 +15,11 @@ LARGEST_ARCHIVE_BYTES: Final = 512 * 1024**2
 _LARGEST_UNPACKED_BYTES: Final = 2 * 1024**3
 _ENTRY_POINT: Final = "main.py"
 _REQUIREMENTS: Final = "requirements.txt"
+#: ValueError: a name that is no text, or one that no path may have.
+_UNREADABLE: Final = (
+    *(zipfile.BadZipFile, zlib.error, LZMAError, EOFError),
+    *(NotImplementedError, RuntimeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ def unpack(path: Path, target: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             archive.extractall(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as exc:
+    except _UNREADABLE as exc:
         raise BadArchive("the archive is damaged or packed in a way that cannot be read") from exc
     except OSError as exc:
         raise BadArchive(f"the archive cannot be unpacked: {exc.strerror}") from exc

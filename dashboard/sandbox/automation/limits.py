@@ -35,6 +35,8 @@ class Limits:
         Runs of a task that are remembered.
     log_bytes
         Text of a run's log that is kept: the newest.
+    log_pending_bytes
+        Text of a run's log that may wait to be written; its program waits then.
     """
 
     running: int = 8
@@ -48,7 +50,7 @@ class Limits:
     stable_s: float = 60.0
     kept_runs: int = 100
     log_bytes: int = 2 * _MIB
-    log_pending_bytes: int = _MIB
+    log_pending_bytes: int = _MIB // 4
 
     def pause_s(self, short_runs: int) -> float:
         """Return the pause after this many short runs in a row (0 counts as 1)."""

@@ -42,24 +42,24 @@ def all_here(requirements: Path) -> bool:
 
 def _is_here(line: str) -> bool:
     # 0.05 s that the start-up can do without.
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     wanted = line.partition(" #")[0].strip()
     if not wanted or wanted.startswith("#"):
         return True
     try:
         requirement = Requirement(wanted)
-    except InvalidRequirement:
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            return True
+    except (ValueError, RecursionError):
+        # Every error of `packaging` is a ValueError: no requirement, no version, no comparison.
         return False
-    if requirement.marker is not None and not requirement.marker.evaluate():
-        return True
     if requirement.url or requirement.extras:
         return False
     try:
-        found = version(requirement.name)
-    except PackageNotFoundError:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except (PackageNotFoundError, ValueError):
         return False
-    return requirement.specifier.contains(found, prereleases=True)
 
 
 def make_environment(folder: Path) -> Path:

@@ -18,18 +18,21 @@ _LOOK_S: Final = 0.2
 #: How much longer than its grace a guard may take: it sweeps up what the program left behind.
 _GUARD_EXTRA_S: Final = 8.0
 
-#: Takes the stream's name, whether the line is whole, and the line.
-OnLine = Callable[[str, bool, str], Awaitable[None]]
+#: Empty lines are the shortest: a block may hold thousands, too many to handle at one go.
+_MOST_LINES: Final = 1000
+
+#: Takes the stream's name, whether the lines are whole, and the lines.
+OnLines = Callable[[str, bool, Sequence[str]], Awaitable[None]]
 
 
 class GuardedProcess:
     """A program that ends with the sandbox, and leaves nothing behind."""
 
-    def __init__(self, process: Process, on_line: OnLine, *, grace_s: float) -> None:
+    def __init__(self, process: Process, on_lines: OnLines, *, grace_s: float) -> None:
         self._process = process
         self._grace_s = grace_s
         self._readers = [
-            asyncio.create_task(_read_lines(stream, name, on_line))
+            asyncio.create_task(_read_lines(stream, name, on_lines))
             for name, stream in (("stdout", process.stdout), ("stderr", process.stderr))
             if stream is not None
         ]
@@ -41,7 +44,7 @@ class GuardedProcess:
         *,
         folder: Path,
         variables: Mapping[str, str],
-        on_line: OnLine,
+        on_lines: OnLines,
         grace_s: float,
     ) -> GuardedProcess:
         """Start a command in a folder, with these environment variables and no others.
@@ -66,9 +69,9 @@ class GuardedProcess:
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
             # asyncio loses the pipes of a process whose start is cancelled half-way.
-            await cls(await starting, on_line, grace_s=grace_s).stop()
+            await cls(await starting, on_lines, grace_s=grace_s).stop()
             raise
-        return cls(process, on_line, grace_s=grace_s)
+        return cls(process, on_lines, grace_s=grace_s)
 
     async def wait(self) -> int:
         """Return the exit status when the program and all it started have ended."""
@@ -115,14 +118,17 @@ class GuardedProcess:
         self._process._transport.close()  # type: ignore[attr-defined]  # see above
 
 
-async def _read_lines(stream: asyncio.StreamReader, name: str, on_line: OnLine) -> None:
+async def _read_lines(stream: asyncio.StreamReader, name: str, on_lines: OnLines) -> None:
     rest = b""
     while block := await stream.read(_LONGEST_LINE_BYTES):
         *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            await on_line(name, True, line.decode("utf-8", "replace"))
+        for first in range(0, len(lines), _MOST_LINES):
+            part = lines[first : first + _MOST_LINES]
+            await on_lines(name, True, [line.decode("utf-8", "replace") for line in part])
+            # Whoever writes without end must not keep the others waiting.
+            await asyncio.sleep(0)
         if len(rest) > _LONGEST_LINE_BYTES:
-            await on_line(name, False, rest.decode("utf-8", "replace"))
+            await on_lines(name, False, [rest.decode("utf-8", "replace")])
             rest = b""
     if rest:
-        await on_line(name, True, rest.decode("utf-8", "replace"))
+        await on_lines(name, True, [rest.decode("utf-8", "replace")])

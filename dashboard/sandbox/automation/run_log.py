@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -31,17 +32,19 @@ class RunLog:
         self._writing = asyncio.Lock()
         self._flusher = asyncio.create_task(self._flush_for_ever())
 
-    async def add(self, stream: str, is_whole: bool, text: str) -> None:  # OnLine
-        """Take one line; waits while too much is not yet written."""
+    async def add(self, stream: str, is_whole: bool, texts: Sequence[str]) -> None:  # OnLines
+        """Take lines that came together; waits while too much is not yet written."""
         moment = datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        self._pending.append(f"{moment} {stream} {'F' if is_whole else 'P'} {text}")
-        self._pending_bytes += len(text)
+        start = f"{moment} {stream} {'F' if is_whole else 'P'} "
+        self._pending += [start + text for text in texts]
+        # As they are stored: of short lines the time is the larger part.
+        self._pending_bytes += sum(map(len, texts)) + len(texts) * (len(start) + 1)
         if self._pending_bytes > self._limits.log_pending_bytes:
-            await self._flush()
+            await asyncio.shield(self._flush())
 
     async def say(self, sentence: str) -> None:
         """Add a line of the sandbox's own."""
-        await self.add("stderr", True, sentence)  # OnLine
+        await self.add("stderr", True, [sentence])  # OnLines
 
     async def close(self) -> None:
         """Write what is left."""

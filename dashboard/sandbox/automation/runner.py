@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -66,9 +66,7 @@ class Runner:
         finally:
             if session_id is not None:
                 self._sandbox.store.sessions.end(session_id)
-            await log.close()
-            await asyncio.to_thread(home.remove, self._runs / run_id)
-            tasks.end_run(run_id, status)
+            await _to_its_end(self._clean_up(run_id, status, log))
         return status
 
     async def package(self, task: Row) -> str:
@@ -86,11 +84,19 @@ class Runner:
         except asyncio.CancelledError:
             await log.say("Packaging was ended.")
             raise
+        except Exception as exc:
+            await log.say(f"Packaging failed: {type(exc).__name__}.")
+            raise
         finally:
+            await _to_its_end(self._clean_up(run_id, status, log))
+        return status
+
+    async def _clean_up(self, run_id: str, status: str, log: RunLog) -> None:
+        try:
             await log.close()
             await asyncio.to_thread(home.remove, self._runs / run_id)
-            tasks.end_run(run_id, status)
-        return status
+        finally:
+            self._sandbox.store.tasks.end_run(run_id, status)
 
     async def _run(
         self, task: Row, run_id: str, token: Mapping[str, object] | None, log: RunLog
@@ -99,7 +105,7 @@ class Runner:
             raise CannotRun("the person who made the task may not log in any more")
         folder = self._runs / run_id
         try:
-            contents = await _to_its_end(self._move_in, task, folder, token)
+            contents = await _in_thread(self._move_in, task, folder, token)
         except (BadArchive, FileNotFoundError) as exc:
             raise CannotRun("the orchestration's file is gone or damaged") from exc
         except OSError as exc:
@@ -128,7 +134,7 @@ class Runner:
         folder = self._runs / run_id
         contents = await asyncio.to_thread(archive.examine, path)
         # As a whole: a file that cannot be unpacked is better found now than in each run.
-        await _to_its_end(archive.unpack, path, folder)
+        await _in_thread(archive.unpack, path, folder)
         if contents.requirements is None:
             await log.say("It asks for no packages.")
             return SUCCESS
@@ -137,7 +143,7 @@ class Runner:
             await log.say("Every package it asks for is here already.")
             return SUCCESS
         place = orchestrations.folder(orchestration_id) / "environment"
-        interpreter = await _to_its_end(packages.make_environment, place)
+        interpreter = await _in_thread(packages.make_environment, place)
         command = packages.install_command(interpreter, requirements)
         exit_status = await self._carry_out(
             command,
@@ -168,7 +174,7 @@ class Runner:
                 command,
                 folder=folder,
                 variables=seen,
-                on_line=log.add,
+                on_lines=log.add,
                 grace_s=self._limits.stop_grace_s,
             )
         except OSError as exc:
@@ -177,10 +183,10 @@ class Runner:
             async with asyncio.timeout(timeout_s):
                 return await process.wait()
         except TimeoutError:
-            await process.stop()
+            await _to_its_end(process.stop())
             return None
         except asyncio.CancelledError:
-            await process.stop()
+            await _to_its_end(process.stop())
             raise
 
     def _move_in(self, task: Row, folder: Path, token: Mapping[str, object]) -> archive.Contents:
@@ -230,16 +236,21 @@ def _token_file(token: Mapping[str, object], user: Row | None, now: float) -> di
     }
 
 
-async def _to_its_end(
-    work: Callable[_Arguments, _Result], *args: _Arguments.args, **options: _Arguments.kwargs
-) -> _Result:
-    """Do something in a thread, and wait for it when cancelled: the clean-up comes after it."""
-    working = asyncio.ensure_future(asyncio.to_thread(work, *args, **options))
+async def _to_its_end(work: Awaitable[_Result]) -> _Result:
+    """Wait for something even when cancelled meanwhile; the cancellation comes after it."""
+    working = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
         await asyncio.gather(working, return_exceptions=True)
         raise
+
+
+async def _in_thread(
+    work: Callable[_Arguments, _Result], *args: _Arguments.args, **options: _Arguments.kwargs
+) -> _Result:
+    """Do something in a thread, and wait for it when cancelled: the clean-up comes after it."""
+    return await _to_its_end(asyncio.to_thread(work, *args, **options))
 
 
 def _why_cancelled(status: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from dashboard.sandbox.automation import cron
@@ -46,6 +46,8 @@ class Automation:
         self._jobs: dict[str, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._last_minute = 0
+        #: While above 0, nothing is begun.
+        self._standstills = 0
 
     async def start(self) -> None:
         """Take up what the last owner of the data folder left: nothing of it is running now."""
@@ -62,6 +64,39 @@ class Automation:
             for task in tasks.of_kind(kind, words.PENDING_KILL):
                 tasks.set_status(task["id"], words.KILLED)
         self._sandbox.store.orchestrations.sweep()
+        self._take_up()
+        self._ticker = asyncio.create_task(self._tick_for_ever())
+
+    async def stop(self) -> None:
+        """End every run; on return no process of theirs is left."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+        self._standstills += 1
+        await self._end_all()
+
+    @contextlib.asynccontextmanager
+    async def standstill(self) -> AsyncIterator[None]:
+        """End every run; inside, none is under way and none begins, so a reset meets no stranger.
+
+        What was taken meanwhile all the same, and is still there afterwards, is begun then.
+        """
+        self._standstills += 1
+        try:
+            await self._end_all()
+            yield
+        finally:
+            self._standstills -= 1
+            self._take_up()
+
+    async def _end_all(self) -> None:
+        jobs = list(self._jobs.values())
+        for job in jobs:
+            _cancel(job)
+        await asyncio.gather(*jobs, return_exceptions=True)
+
+    def _take_up(self) -> None:
+        tasks = self._sandbox.store.tasks
         for orchestration in self._sandbox.store.orchestrations.unfinished():
             self._begin(orchestration["task_id"])
         for task in (
@@ -70,28 +105,19 @@ class Automation:
             *tasks.of_kind(words.NETWORK_SERVICE, words.PENDING, words.STARTED),
         ):
             self._begin(task["id"])
-        self._ticker = asyncio.create_task(self._tick_for_ever())
-
-    async def stop(self) -> None:
-        """End every run; on return no process of theirs is left."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
-        await self.end_all()
-
-    async def end_all(self) -> None:
-        """End every run under way and take no waiting one up."""
-        jobs = list(self._jobs.values())
-        for job in jobs:
-            _cancel(job)
-        await asyncio.gather(*jobs, return_exceptions=True)
 
     def begin(self, task_id: str) -> None:
         """Begin a new task, or its packaging; returns at once."""
         self._on_loop(self._begin, task_id)
 
+    def check_open(self) -> None:
+        """Refuse what would be begun during a reset, or while stopping. Raises WireError."""
+        if self._standstills:
+            raise WireError(409, "The sandbox is being reset. Try again in a moment.")
+
     def check_room(self) -> None:
-        """Refuse a further task while too many wait for a place. Raises WireError."""
+        """Refuse a further task during a reset, or while too many wait. Raises WireError."""
+        self.check_open()
         if len(self._jobs) >= self.limits.running + self.limits.waiting:
             raise WireError(400, "Too many tasks are waiting to run. Kill some, then try again.")
 
@@ -105,6 +131,8 @@ class Automation:
         A task that was due several times since the last look is run once, and not at all while
         its last run is still under way.
         """
+        if self._standstills:
+            return
         now = self._minute()
         first = max(self._last_minute + 1, now - _LOOK_BACK_MINUTES)
         self._last_minute = now
@@ -125,6 +153,8 @@ class Automation:
                 log.error("unexpected %s while looking at the schedules", type(exc).__name__)  # noqa: TRY400  # the text may quote arguments
 
     def _begin(self, task_id: str) -> None:
+        if self._standstills:
+            return
         task = self._sandbox.store.tasks.get(task_id)
         if task is None or task_id in self._jobs:
             return
@@ -141,9 +171,7 @@ class Automation:
     def _forget(self, task_id: str, job: asyncio.Task[None]) -> None:
         self._jobs.pop(task_id, None)
         if not job.cancelled() and (exc := job.exception()) is not None:
-            # Without its text, which may quote what a person sent.
-            where = "".join(traceback.format_tb(exc.__traceback__))
-            log.error("unexpected %s in task %s\n%s", type(exc).__name__, task_id, where)
+            _log_unexpected(task_id, exc)
 
     def _kill(self, task_id: str) -> None:
         job = self._jobs.get(task_id)
@@ -171,11 +199,14 @@ class Automation:
     async def _package(self, task: Row) -> None:
         orchestrations = self._sandbox.store.orchestrations
         orchestration_id = task["orchestration_id"]
+        status = words.FAILURE
         try:
             async with self._packing_places:
                 orchestrations.set_status(orchestration_id, states.PACKAGING)
                 self._sandbox.store.tasks.start(task["id"])
                 status = await self._runner.package(task)
+        except Exception as exc:  # noqa: BLE001  whatever it was, the packaging is over
+            _log_unexpected(task["id"], exc)
         finally:
             if orchestrations.get(orchestration_id) is None:
                 # Deleted meanwhile: what was installed since then goes too.
@@ -195,6 +226,12 @@ class Automation:
     def _cut_short(self) -> str:
         moment = self._sandbox.store.database.now().replace("+00:00", "Z")
         return f"{moment} stderr F The run was cut short: the sandbox stopped."
+
+
+def _log_unexpected(task_id: str, exc: BaseException) -> None:
+    # Without its text, which may quote what a person sent.
+    where = "".join(traceback.format_tb(exc.__traceback__))
+    log.error("unexpected %s in task %s\n%s", type(exc).__name__, task_id, where)
 
 
 def _cancel(job: asyncio.Task[None]) -> None:

@@ -64,10 +64,10 @@ async def reset(request: Request) -> Response:
     sandbox = sandbox_of(request)
     await sandbox.fleet.undeploy_all()
     sandbox.fleet.forget()
-    await request.app.state.automation.end_all()
-    # Numbers begin again at 1: a conversion still at work would write to a stranger's version.
-    await asyncio.gather(*sandbox.background, return_exceptions=True)
-    await run_in_threadpool(_reset, sandbox, body.seed, user_of(request).user_id)
+    async with request.app.state.automation.standstill():
+        # Numbers begin again at 1: a conversion still at work would write to a stranger's version.
+        await asyncio.gather(*sandbox.background, return_exceptions=True)
+        await run_in_threadpool(_reset, sandbox, body.seed, user_of(request).user_id)
     return json_answer({"seed": body.seed})
 
 

@@ -41,6 +41,7 @@ class Metadata(Body):
 
 async def upload(request: Request) -> Response:
     """Take an orchestration; its packaging goes on after the answer."""
+    automation_of(request).check_open()
     limit_body(request, LARGEST_ARCHIVE_BYTES)
     try:
         form = await request.form(max_files=2, max_fields=4, max_part_size=_LARGEST_PART_BYTES)

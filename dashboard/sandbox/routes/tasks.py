@@ -28,10 +28,7 @@ from dashboard.sandbox.store.tasks import (
     NETWORK_SERVICE,
     ONESHOT,
     PACKAGING,
-    PAUSED,
-    PENDING,
     PENDING_KILL,
-    STARTED,
 )
 
 _LONGEST_TIMEOUT_S: Final = 30 * 86_400
@@ -196,9 +193,9 @@ def pause(request: Request, body: Pause) -> Response:
     task = my_task(request, body.id)
     if task["kind"] != CRON_JOB:
         raise BadRequest("id: only a scheduled task can be paused")
-    if task["status"] not in (PENDING, STARTED, PAUSED):
-        raise BadRequest(f"id: the task is {task['status']}")
-    store.tasks.set_status(task["id"], PAUSED if body.pause else STARTED)
+    if not store.tasks.pause(task["id"], is_paused=body.pause):
+        # Looked up again: it may have been killed, or deleted, since.
+        raise BadRequest(f"id: the task is {my_task(request, body.id)['status']}")
     # As an instance says it: it has taken the order, not yet carried it out.
     told = "pending_pause" if body.pause else "pending_resume"
     return json_answer(task_json(store, task) | {"status": told}, 202)

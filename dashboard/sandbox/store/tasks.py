@@ -115,6 +115,17 @@ class Tasks:
             (status, int(status == KILLED), self._database.now(), task_id),
         )
 
+    def pause(self, task_id: str, *, is_paused: bool) -> bool:
+        """Pause a task or let it go on; say whether it did, which no killed one does."""
+        changed = self._database.run(
+            "UPDATE tasks SET status = ?, updated_at = ? WHERE id = ? AND status IN (?, ?, ?)",
+            (
+                *(PAUSED if is_paused else STARTED, self._database.now(), task_id),
+                *(PENDING, STARTED, PAUSED),
+            ),
+        )
+        return changed > 0
+
     def start(self, task_id: str) -> None:
         """Say that a task has begun; one that was killed or paused meanwhile stays so."""
         self._database.run(
