@@ -73,12 +73,27 @@ class GuardBook:
         else:
             one.is_stored = True
 
+    def _store_late(self, one: Guarded) -> None:
+        """Write down what could not be when it began; a newer one of another process prevails."""
+        try:
+            newer = self._records.put_late(one.guard)
+        except DashboardError:
+            _LOG.warning("the idle guard of a pipeline could not be stored")
+            return
+        if newer is None:
+            one.is_stored = True
+            return
+        now = self._clock.now()
+        with self._lock:
+            if self._guarded.get(newer.pipeline_id) is one:
+                self._guarded[newer.pipeline_id] = Guarded(none_after(newer, now), next_at=now)
+
     def write_seen(self) -> None:
         """Write down what was seen of every pipeline."""
         for one in self.all():
             one.note_use(self._use.last(one.guard.pipeline_id))
             if not one.is_stored:
-                self.store(one)
+                self._store_late(one)
                 continue
             try:
                 self._records.note_seen(one.guard)

@@ -21,6 +21,7 @@ from dashboard.store.guard_records import GuardRecords
 
 NOBODY = "Cannot stop it: nobody is signed in."
 FOREIGN = "It was deployed again from elsewhere since. It is not the idle guard's to stop."
+HIDDEN = "Cannot stop it: this dashboard's account does not see it."
 ANOTHER = "Off: the pipeline that it watched is gone, and another one has its number."
 
 _LOG_ROWS = 20
@@ -87,6 +88,8 @@ class GuardLook:
             return self._look(one, is_current)
         except _Another:
             return self._let_go(one)
+        except _HiddenError:
+            self._fail(one, HIDDEN)
         except DashboardError as exc:
             self._fail(one, f"The platform could not be asked. {exc.message}")
         except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
@@ -117,6 +120,7 @@ class GuardLook:
         try:
             return self._gateway().status(who, pipeline_of(guard))
         except NotFound:
+            _check_seen(guard, who)
             return DeploymentStatus(PipelineState.NOT_DEPLOYED)
 
     def _is_over(self, one: Guarded) -> bool:
@@ -215,6 +219,7 @@ class GuardLook:
                 who, workspace_id=guard.workspace_id, name=guard.pipeline_name
             )
         except NotFound:
+            _check_seen(guard, who)
             raise _Another from None
         known = {one.version for one in found.versions}
         if found.pipeline_id != guard.pipeline_id or (known and guard.version not in known):
@@ -237,6 +242,20 @@ class GuardLook:
 
     def _fail(self, one: Guarded, problem: str) -> None:
         one.fail(problem, self._pace, now=self._clock.now())
+
+
+def _check_seen(guard: Guard, who: Identity) -> None:
+    """Raise unless what is not there for this account is not there at all.
+
+    Dashboards of several accounts may share a database: a pipeline of a workspace that one of
+    them is not in does not exist for it, and runs all the same.
+    """
+    if guard.armed_by_id not in ("", who.user_id):
+        raise _HiddenError
+
+
+class _HiddenError(Exception):
+    """Another account deployed it, and this one does not see it."""
 
 
 class _Another(Exception):

@@ -118,7 +118,8 @@ class PipelineUse:
         try:
             is_noted = self._records.begin(use_id, pipeline_id, now=now, until=now + _KEPT)
         except DashboardError:
-            # A request must not fail for it; without the database nobody claims a stop either.
+            # A request must not fail for it; without the database nobody claims a stop either,
+            # and the next renewal tells of it.
             _LOG.warning("the other dashboards could not be told of a request")
             return True
         with self._lock:
@@ -145,11 +146,19 @@ class PipelineUse:
             _LOG.warning("the other dashboards could not be told that a request is over")
 
     def renew(self) -> None:
-        """Tell the other processes that what is under way still is. Raises DashboardError."""
+        """Tell the other processes that what is under way still is. Raises DashboardError.
+
+        Also of what they could not be told before.
+        """
         with self._lock:
-            use_ids = list(self._under_way)
-        if use_ids and self._records is not None:
-            self._records.renew(use_ids, until=self._now() + _KEPT)
+            uses = dict(self._under_way)
+        if not uses or self._records is None:
+            return
+        self._records.renew(uses, until=self._now() + _KEPT)
+        with self._lock:
+            over = [use_id for use_id in uses if use_id not in self._under_way]
+        for use_id in over:  # while the others were being told of it
+            self.withdraw(use_id, uses[use_id])
 
     # What a stop asks
 

@@ -58,6 +58,19 @@ class GuardRecords:
             # Another process wrote the first one at the same moment: it is there to update now.
             self._put(guard)
 
+    def put_late(self, guard: Guard) -> Guard | None:
+        """Keep a guard that could not be kept when it began, if there is none that is newer.
+
+        Returns
+        -------
+        Guard | None
+            The newer one, which was left as it is; None if `guard` is kept.
+        """
+        try:
+            return self._put_late(guard)
+        except IntegrityError:
+            return self._put_late(guard)
+
     def set_minutes(self, pipeline_id: int, minutes: int | None, *, now: datetime) -> bool:
         """Change after how many minutes it stops.
 
@@ -147,6 +160,21 @@ class GuardRecords:
         with self._store.write() as connection:
             if connection.execute(update(GUARDS).where(same).values(**values)).rowcount == 0:
                 connection.execute(insert(GUARDS), values)
+
+    def _put_late(self, guard: Guard) -> Guard | None:
+        values = _record(guard)
+        same = GUARDS.c.pipeline_id == guard.pipeline_id
+        # A stop that is under way by now goes on.
+        late = {name: value for name, value in values.items() if name != "stopping_until"}
+        with self._store.write() as connection:
+            found = connection.execute(select(GUARDS).where(same)).mappings().one_or_none()
+            if found is None:
+                connection.execute(insert(GUARDS), values)
+            elif found["armed_at"] > guard.armed_at:
+                return _guard(found)
+            else:
+                connection.execute(update(GUARDS).where(same).values(**late))
+        return None
 
     def _change(self, pipeline_id: int, now: datetime, **values: object) -> bool:
         which = and_(GUARDS.c.pipeline_id == pipeline_id, _is_not_stopping(now))

@@ -7,9 +7,9 @@ use begins in one that finds no claim. Writers come one after the other, so that
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, delete, exists, insert, or_, select, update
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from dashboard.store.database import Store
+
+#: What has held no more for so long was left by a process that died.
+_SWEPT_AFTER: Final = timedelta(hours=6)
 
 
 class UseRecords:
@@ -37,28 +40,36 @@ class UseRecords:
     def begin(self, use_id: str, pipeline_id: int, *, now: datetime, until: datetime) -> bool:
         """Note a use that holds until `until` without a renewal.
 
-        False while the pipeline is being stopped: then nothing is written.
+        False while the pipeline is being stopped: then it is not there, also if it was before.
         """
         stopped = exists().where(GUARDS.c.pipeline_id == pipeline_id, GUARDS.c.stopping_until > now)
-        values = {
-            "use_id": use_id,
-            "pipeline_id": pipeline_id,
-            "owner": self.owner,
-            "until": until,
-        }
+        # What is over for a moment only may be under way all the same: its owner was held up.
+        is_left = PIPELINE_USES.c.until <= now - _SWEPT_AFTER
+        # A renewal may have noted it before.
+        is_same = PIPELINE_USES.c.use_id == use_id
         with self._store.write() as connection:
+            connection.execute(delete(PIPELINE_USES).where(or_(is_left, is_same)))
             if connection.scalar(select(stopped)):
                 return False
-            # Left by processes that died.
-            connection.execute(delete(PIPELINE_USES).where(PIPELINE_USES.c.until <= now))
-            connection.execute(insert(PIPELINE_USES), values)
+            connection.execute(insert(PIPELINE_USES), self._row(use_id, pipeline_id, until))
         return True
 
-    def renew(self, use_ids: Collection[str], *, until: datetime) -> None:
-        """Say that these are still under way."""
-        held = PIPELINE_USES.c.use_id.in_(list(use_ids))
+    def renew(self, uses: Mapping[str, int], *, until: datetime) -> None:
+        """Say that these are still under way; what is not noted, or no more, is from now on.
+
+        Parameters
+        ----------
+        uses
+            The pipeline of each use, by the use's id.
+        """
+        use_id = PIPELINE_USES.c.use_id
+        held = use_id.in_(list(uses))
         with self._store.write() as connection:
+            noted = set(connection.scalars(select(use_id).where(held)))
             connection.execute(update(PIPELINE_USES).where(held).values(until=until))
+            missing = [self._row(one, uses[one], until) for one in uses if one not in noted]
+            if missing:
+                connection.execute(insert(PIPELINE_USES), missing)
 
     def end(self, use_id: str, pipeline_id: int, *, used_at: datetime | None) -> None:
         """Forget a use that is over.
@@ -77,6 +88,14 @@ class UseRecords:
                     or_(GUARDS.c.used_at.is_(None), GUARDS.c.used_at < used_at),
                 )
                 connection.execute(update(GUARDS).where(is_news).values(used_at=used_at))
+
+    def _row(self, use_id: str, pipeline_id: int, until: datetime) -> dict[str, object]:
+        return {
+            "use_id": use_id,
+            "pipeline_id": pipeline_id,
+            "owner": self.owner,
+            "until": until,
+        }
 
 
 def used_elsewhere(pipeline_id: int, *, owner: str, now: datetime) -> ColumnElement[bool]:

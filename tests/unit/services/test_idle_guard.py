@@ -37,7 +37,7 @@ from dashboard.services import pipeline_use
 from dashboard.services.activity import ActivityLog
 from dashboard.services.clock import Clock
 from dashboard.services.failures import unexpected
-from dashboard.services.guard_look import ANOTHER, FOREIGN, NOBODY, GuardLook
+from dashboard.services.guard_look import ANOTHER, FOREIGN, HIDDEN, NOBODY, GuardLook
 from dashboard.services.guard_stop import SIGNED
 from dashboard.services.idle_guard import MOST_MINUTES, IdleGuard
 from dashboard.services.pipeline_use import PipelineUse, noted
@@ -445,6 +445,18 @@ def test_a_pipeline_that_was_deleted_is_forgotten(desk):
     desk.platform.errors["status"] = NotFound("gone")
     desk.wait(1.1)
     assert desk.guard.view(PIPE.pipeline_id) is None
+
+
+@pytest.mark.parametrize("call", ["status", "get_pipeline"])
+def test_what_another_account_deployed_and_this_one_does_not_see_stays_guarded(desk, call):
+    desk.arm(10)
+    desk.platform.running = (THEIRS,)
+    desk.platform.errors[call] = NotFound("gone")
+    desk.who = replace(WHO, user_id="u2")
+    desk.wait(60)
+    assert [one.version for one in GuardRecords(desk.store).all()] == [OURS]
+    assert desk.view.problem == HIDDEN
+    assert not desk.stopped
 
 
 def test_the_platform_may_not_know_of_a_deploy_at_once(desk):

@@ -49,6 +49,23 @@ def test_the_next_deploy_of_a_pipeline_begins_anew(records):
     assert records.all() == (replace(GUARD, version="v2"),)
 
 
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_guard_that_comes_late_replaces_an_older_one_only(records, is_older):
+    at = NOW - MINUTE if is_older else NOW + MINUTE
+    other = replace(GUARD, version="v2", armed_at=at)
+    records.put(other)
+    assert records.put_late(GUARD) == (None if is_older else other)
+    assert records.all() == (GUARD if is_older else other,)
+
+
+def test_a_guard_that_comes_late_leaves_a_stop_that_is_under_way(records):
+    assert records.put_late(GUARD) is None
+    until = NOW + 2 * MINUTE
+    assert records.claim_stop(GUARD, owner=ME, now=NOW, until=until)
+    assert records.put_late(GUARD) is None
+    assert not records.claim_stop(GUARD, owner=OTHER, now=NOW, until=until)
+
+
 def test_only_the_guard_of_the_version_meant_is_dropped_and_once(records):
     records.put(GUARD)
     assert not records.drop(7, "v0")

@@ -108,13 +108,38 @@ def test_an_older_use_never_replaces_a_newer_one(guards, uses):
 def test_a_process_that_died_is_awaited_no_longer_than_it_said(store, guards, uses):
     assert uses.begin("a", 7, now=NOW, until=SOON)
     assert uses.begin("b", 7, now=NOW, until=SOON)
-    uses.renew(["b"], until=SOON + MINUTE)
+    uses.renew({"b": 7}, until=SOON + MINUTE)
     assert not claim(guards, now=SOON)
     later = SOON + MINUTE
     assert claim(guards, now=later)
-    assert uses.begin("c", 7, now=later + 2 * MINUTE, until=later + 3 * MINUTE)
-    with store.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(PIPELINE_USES)) == 1
+    for hours, left in [(1, 3), (7, 1)]:
+        at = later + timedelta(hours=hours)
+        assert uses.begin("c", 7, now=at, until=at + MINUTE)
+        with store.read() as connection:
+            assert connection.scalar(select(func.count()).select_from(PIPELINE_USES)) == left
+
+
+def test_a_use_that_could_not_be_renewed_in_time_is_protected_again(guards, uses):
+    assert uses.begin("a", 7, now=NOW, until=SOON)
+    assert uses.begin("b", 8, now=SOON + MINUTE, until=SOON + 2 * MINUTE)
+    later = SOON + 3 * MINUTE
+    uses.renew({"a": 7, "never told of": 7}, until=later)
+    assert not claim(guards, now=SOON + MINUTE)
+    uses.end("a", 7, used_at=None)
+    assert not claim(guards, now=SOON + MINUTE)
+    uses.end("never told of", 7, used_at=None)
+    assert claim(guards, now=SOON + MINUTE)
+
+
+def test_a_use_that_a_renewal_has_told_of_before_it_began_is_noted_once(guards, uses):
+    uses.renew({"a": 7}, until=SOON)
+    assert uses.begin("a", 7, now=NOW, until=SOON)
+    uses.end("a", 7, used_at=None)
+    assert claim(guards)
+    uses.renew({"a": 7}, until=SOON)
+    assert not uses.begin("a", 7, now=NOW, until=SOON)
+    guards.release_stop(GUARD, until=SOON)
+    assert claim(guards)
 
 
 def test_the_next_deploy_is_not_being_stopped(guards, uses):
