@@ -13,7 +13,7 @@ from dashboard.domain.model import Model, ModelDetails, ModelVersion, NewModel, 
 from dashboard.errors import InvalidInput, NotFound, TimedOut
 from dashboard.gateway import translate
 from dashboard.gateway.clients import SdkObject, Session
-from dashboard.gateway.model_inputs import columns_of
+from dashboard.gateway.model_inputs import columns_named, columns_of
 from dashboard.gateway.sdk_errors import clean
 
 _FIELDS = """
@@ -70,8 +70,10 @@ def details(session: Session, version: ModelVersion) -> ModelDetails:
         more = session.query(_CONFIG, id=int(config["id"]))["model_config_by_pk"] or {}
         config = {**config, **more}
     arrow = session.sdk.arrow
+    # A native model has no schema, but may have been told its columns.
+    inputs = columns_of(arrow, config.get("input_schema"))
     return ModelDetails(
-        inputs=columns_of(arrow, config.get("input_schema")) or None,
+        inputs=inputs or columns_named(config.get("tensor_fields")) or None,
         outputs=columns_of(arrow, config.get("output_schema")) or None,
         runtime=str(config.get("runtime") or ""),
     )

@@ -43,7 +43,7 @@ def model_inputs(session: Session, pipeline: Pipeline) -> tuple[ColumnFacts, ...
     for config in _configs(deployment.get("deployment_model_configs")):
         model = config.get("model") or {}
         if model.get("model_version") == first:
-            return _schema(session.sdk.arrow, config) or _names(config.get("tensor_fields"))
+            return _schema(session.sdk.arrow, config) or columns_named(config.get("tensor_fields"))
     return ()
 
 
@@ -71,6 +71,7 @@ def columns_of(arrow: SdkObject, text: object) -> tuple[ColumnFacts, ...]:
     return tuple(ColumnFacts(str(field.name), str(field.type)) for field in schema)
 
 
-def _names(fields: object) -> tuple[ColumnFacts, ...]:
+def columns_named(fields: object) -> tuple[ColumnFacts, ...]:
+    """Return the columns of a list of names, without types; none where it is no such list."""
     names = fields if isinstance(fields, list) else []
     return tuple(ColumnFacts(name, "") for name in names if isinstance(name, str) and name)
