@@ -69,9 +69,14 @@ def test_a_deploy_that_is_too_large_says_what_is_lacking(page: Page, dashboard):
     screens = Screens(page, dashboard.url)
     send = ask_to_deploy(screens)
     cpus = screens.dialog().locator("[class*='_sidekick_cpus_']").locator("input").first
-    cpus.fill(CPUS)
-    cpus.press("Tab")
-    expect(screens.dialog().get_by_text(f"{TOTAL} CPU")).to_be_visible()
+
+    def ask_for_too_much() -> None:
+        cpus.fill(CPUS)
+        cpus.press("Tab")
+
+    screens.until(
+        screens.dialog().get_by_text(f"{TOTAL} CPU"), ask_for_too_much, what="the total follows"
+    )
     send.click()
     card = screens.card()
     expect(card.get_by_text("Error, may recover")).to_be_visible()

@@ -153,7 +153,9 @@ def test_an_altered_entry_is_an_error_and_never_shown(records: ActivityRecords, 
     records.insert(EDITED)
     with store.write() as connection:
         sealed = connection.scalar(select(ACTIVITIES.c.told_sealed)) or b""
-        connection.execute(update(ACTIVITIES).values(told_sealed=sealed[:-1] + b"?"))
+        connection.execute(
+            update(ACTIVITIES).values(told_sealed=sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        )
     with pytest.raises(DashboardError, match="altered"):
         records.page(ActivityFilter(), offset=0, limit=9)
 
