@@ -16,8 +16,11 @@ from tests.support.postgres import PostgresServer, running_postgres, why_missing
 # Playwright keeps its browser under the home folder, which tests do not see.
 os.environ.setdefault("PLAYWRIGHT_BROWSERS_PATH", str(Path("~/.cache/ms-playwright").expanduser()))
 
-# How long an example takes is the machine's matter: a busy one is no failure.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes is the machine's matter: a busy one is no failure. The same examples
+# every time: a run that fails fails again.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("suite")
 
 _OURS = ("WALLAROO_", "STREAMLIT_")
