@@ -248,7 +248,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(platform, monkeypatch):
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(uploads, "_copy", full)
+    monkeypatch.setattr(uploads, "copy_file", full)
     answer = upload(platform, packed())
     assert (answer.status_code, answer.json()["msg"]) == (507, "Insufficient Storage")
     assert list((platform.sandbox.config.data_dir / "models").iterdir()) == []

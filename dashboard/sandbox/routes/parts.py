@@ -17,7 +17,8 @@ _CHUNK_BYTES: Final = 1024 * 1024
 
 def limit_body(request: Request, limit_bytes: int) -> None:
     """Refuse a body that is too large, by what it says of itself or as it arrives."""
-    too_large = BadRequest(f"file: is larger than {limit_bytes >> 20:,} MiB")
+    size_text = f"{limit_bytes >> 30} GiB" if limit_bytes >> 30 else f"{limit_bytes >> 20} MiB"
+    too_large = BadRequest(f"file: is larger than {size_text}")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit_bytes:
         raise too_large

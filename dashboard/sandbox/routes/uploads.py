@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import errno
-import hashlib
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +16,6 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message
 
 from dashboard.sandbox.bodies import Body, check, parse_json
 from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
@@ -32,6 +30,7 @@ from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.routes.access import member_workspace
 from dashboard.sandbox.routes.calls import Id
 from dashboard.sandbox.routes.entry import API, Entry, Support
+from dashboard.sandbox.routes.parts import copy_file, limit_body
 from dashboard.sandbox.store import Row
 from dashboard.sandbox.store.models import PENDING, PENDING_NATIVE
 
@@ -76,7 +75,7 @@ async def upload_and_convert(request: Request) -> Response:
 
 async def _take(request: Request, status: int) -> Response:
     sandbox = sandbox_of(request)
-    _limit(request)
+    limit_body(request, LARGEST_UPLOAD_BYTES)
     try:
         form = await request.form(max_files=1, max_fields=4, max_part_size=_CHUNK_BYTES)
     except HTTPException as exc:
@@ -112,26 +111,6 @@ def start_conversion(sandbox: Sandbox, version: Row) -> None:
     task.add_done_callback(sandbox.background.discard)
 
 
-def _limit(request: Request) -> None:
-    """Refuse a body that is too large, by what it says of itself or as it arrives."""
-    too_large = WireError(400, f"file: is larger than {LARGEST_UPLOAD_BYTES >> 30} GiB")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > LARGEST_UPLOAD_BYTES:
-        raise too_large
-    receive = request._receive  # the form parser takes no limit for files
-    size = 0
-
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > LARGEST_UPLOAD_BYTES:
-            raise too_large
-        return message
-
-    request._receive = counted  # as above
-
-
 async def _metadata(part: UploadFile | str | None) -> Metadata:
     if part is None:
         raise BadRequest("metadata: the upload has no metadata")
@@ -157,7 +136,7 @@ def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str)
     draft = models.draft_path()
     framework = metadata.conversion.framework
     try:
-        size_bytes, sha = _copy(file, draft)
+        size_bytes, sha = copy_file(file, draft)
         if framework in ARCHIVED_FRAMEWORKS:
             inspect(draft)
         with sandbox.store.database.transaction():
@@ -194,17 +173,6 @@ def _keep(sandbox: Sandbox, metadata: Metadata, file: UploadFile, owner_id: str)
     finally:
         draft.unlink(missing_ok=True)
     return version
-
-
-def _copy(file: UploadFile, target: Path) -> tuple[int, str]:
-    """Write an upload to `target` and return its size and the hex sha256 of its bytes."""
-    digest = hashlib.sha256()
-    size_bytes = 0
-    with target.open("xb") as written:
-        while chunk := file.file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size_bytes += written.write(chunk)
-    return size_bytes, digest.hexdigest()
 
 
 ROUTES: tuple[Entry, ...] = (

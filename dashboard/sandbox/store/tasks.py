@@ -28,9 +28,10 @@ SUCCESS: Final = "success"
 FAILURE: Final = "failure"
 TIMED_OUT: Final = "timed_out"
 
-#: How often a log is looked through for what is too old: with every so many parts, or a large one.
+#: How often a log is looked through for what is too old: with every so many parts, or a large one,
+#: which is more than one in so many of all that is kept.
 _LOOK_EVERY: Final = 16
-_LARGE_BYTES: Final = 64 * 1024
+_LARGE_PART: Final = 32
 
 _UNSEALED: Final = (
     "number, id, orchestration_id, orchestration_sha, name, kind, schedule, timeout_s, debug, "
@@ -194,7 +195,7 @@ class Tasks:
                 return
             values = {"run_id": run_id, "lines": sealed}
             number = self._database.insert("task_run_lines", values)
-            if number % _LOOK_EVERY and len(sealed) < _LARGE_BYTES:
+            if number % _LOOK_EVERY and len(sealed) < kept_bytes // _LARGE_PART:
                 return
             self._database.run(
                 "DELETE FROM task_run_lines WHERE run_id = ?1 AND number NOT IN (SELECT number "
