@@ -181,7 +181,7 @@ def _room(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Workspac
         help=strings.WORKSPACE,
         key=key,
         on_change=_choose,
-        args=("workspace", key),
+        args=("workspace", key, first),
     )
     return next(room for room in rooms if room.workspace_id == room_id)
 
@@ -191,17 +191,18 @@ def _connection(usable: Sequence[Connection], *, is_loading: bool) -> Connection
     ids = list(by_id)
     wanted = st.query_params.get("connection", "")
     key = f"preflight_connection_{wanted}_{len(ids)}"
+    stands = wanted if wanted in by_id else ids[-1] if ids else None
     chosen = st.selectbox(
         "Connection",
         ids,
-        index=ids.index(wanted) if wanted in by_id else len(ids) - 1 if ids else None,
+        index=ids.index(stands) if stands else None,
         format_func=lambda one: plain(by_id[one].name) if one in by_id else "",
         placeholder="Loading…" if is_loading else "None is linked",
         disabled=not ids,
         help=strings.CONNECTION,
         key=key,
         on_change=_choose,
-        args=("connection", key),
+        args=("connection", key, stands),
     )
     return by_id.get(chosen) if chosen else None
 
@@ -211,20 +212,24 @@ def _pipeline(here: Sequence[Pipeline]) -> Pipeline | None:
     ids = list(by_id)
     wanted = st.query_params.get("pipeline", "")
     key = f"preflight_pipeline_{wanted}_{len(ids)}"
+    stands = wanted if wanted in by_id else ids[0] if ids else None
     chosen = st.selectbox(
         "Pipeline",
         ids,
-        index=ids.index(wanted) if wanted in by_id else 0 if ids else None,
+        index=ids.index(stands) if stands else None,
         format_func=lambda one: plain(by_id[one].name) if one in by_id else "",
         placeholder="None yet",
         disabled=not ids,
         help=strings.PIPELINE,
         key=key,
         on_change=_choose,
-        args=("pipeline", key),
+        args=("pipeline", key, stands),
     )
     return by_id.get(chosen) if chosen else None
 
 
-def _choose(parameter: str, key: str) -> None:
-    st.query_params[parameter] = str(st.session_state[key])
+def _choose(parameter: str, key: str, stood: int | str | None) -> None:
+    chosen = st.session_state[key]
+    # A page that is opened over itself tells of its fields anew: what is the same is no choice.
+    if chosen != stood:
+        st.query_params[parameter] = str(chosen)

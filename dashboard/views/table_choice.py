@@ -238,7 +238,7 @@ def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> tu
         help=strings.WORKSPACE,
         key=key,
         on_change=_choose_room,
-        args=(key,),
+        args=(key, first),
     )
     return next(room for room in rooms if room.workspace_id == room_id), key
 
@@ -253,17 +253,18 @@ def _connection_field(
     if wanted and "connection" in st.query_params:
         st.query_params["connection"] = wanted  # a run's address gives its name
     key = f"summarize_connection_{wanted}_{len(ids)}"
+    stands = wanted or (ids[-1] if ids else None)
     chosen = st.selectbox(
         "Connection",
         ids,
-        index=ids.index(wanted) if wanted else len(ids) - 1 if ids else None,
+        index=ids.index(stands) if stands else None,
         format_func=lambda one: plain(by_id[one].name) if one in by_id else "",
         placeholder="Loading…" if is_loading else "None is linked",
         disabled=not ids,
         help=strings.CONNECTION,
         key=key,
         on_change=_choose_connection,
-        args=(key,),
+        args=(key, stands),
     )
     return (by_id.get(chosen) if chosen else None), key
 
@@ -283,14 +284,21 @@ def _asked_connection(usable: Sequence[Connection]) -> str:
     return next((one.connection_id for one in usable if one.name == asked), "")
 
 
-def _choose_connection(key: str) -> None:
-    if chosen := st.session_state[key]:
+def _choose_connection(key: str, stood: str | None) -> None:
+    chosen = st.session_state[key]
+    # A page that is opened over itself tells of its fields anew: what is the same is no choice.
+    if chosen == stood:
+        return
+    if chosen:
         st.query_params["connection"] = chosen
     _forget_table()
 
 
-def _choose_room(key: str) -> None:
-    st.query_params["workspace"] = str(st.session_state[key])
+def _choose_room(key: str, stood: int) -> None:
+    chosen = st.session_state[key]
+    if chosen == stood:
+        return
+    st.query_params["workspace"] = str(chosen)
     _forget_table()
 
 
