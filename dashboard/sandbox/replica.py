@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.sandbox.engine import packing
 from dashboard.sandbox.engine.frames import encode, receive
 from dashboard.sandbox.errors import EngineError
+from dashboard.sandbox.processes import wait_for_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -221,7 +222,7 @@ class Replica:
 
     async def wait(self) -> None:
         """Return when the process has ended and was reaped."""
-        await self._process.wait()
+        await wait_for_exit(self._process)
 
     def kill(self, *, out_of_memory: bool = False) -> None:
         """End the process at once."""
@@ -233,12 +234,14 @@ class Replica:
         if self.is_alive:
             self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wait(), grace_s)
+                async with asyncio.timeout(grace_s):
+                    await self.wait()
         self.kill()
         await self.wait()
         # Its last words are in the pipe still; a grandchild may hold that open for ever.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stderr_reader, _LAST_WORDS_S)
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._stderr_reader
         if self._process.stdin is not None:
             self._process.stdin.close()
         # The only handle asyncio gives on the pipes' read ends; without it they wait for the
@@ -253,7 +256,8 @@ class Replica:
 
     async def _ask_in_time(self, message: Message, *, timeout_s: float) -> Message:
         try:
-            return await asyncio.wait_for(self._ask(message), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._ask(message)
         except TimeoutError as exc:
             # An abandoned request would block this replica for ever.
             self.kill()

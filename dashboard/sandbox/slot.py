@@ -97,7 +97,7 @@ class Slot:
     async def _supervise(self) -> None:
         await self._take_capacity()
         try:
-            while True:
+            while not self._is_ending:
                 await self._wait_out_rehearsals()
                 await self._run_once()
                 await asyncio.sleep(self._limits.pause_s(self._failures))
@@ -130,7 +130,8 @@ class Slot:
             self._say(f"{self.reason}: {self._details[0]}")
             self._events.on_change()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(failing.ended.wait(), self._limits.pause_s(pulls))
+                async with asyncio.timeout(self._limits.pause_s(pulls)):
+                    await failing.ended.wait()
 
     async def _run_once(self) -> None:
         """Start one process, see it through to its end, leave the slot failed."""

@@ -23,6 +23,7 @@ from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.fleet import DeploymentPlan, Fleet, FleetLimits, StepPlan
 from dashboard.sandbox.logstore import LogStore
 from dashboard.sandbox.memory_watch import process_use
+from dashboard.sandbox.replica import Replica
 from dashboard.sandbox.status_tree import Json
 from dashboard.vault import Vault
 
@@ -249,6 +250,30 @@ async def test_undeploy_in_the_middle_of_the_start_leaves_nothing(fleet, setting
     ended = pids(fleet)
     await fleet.undeploy(1)
     assert all(is_gone(pid) for pid in ended)
+
+
+async def test_undeploy_in_the_moment_of_a_death_leaves_nothing(fleet):
+    for number in range(24):
+        await fleet.deploy(plan())
+        await running(fleet)
+        (pid,) = pids(fleet)
+        os.kill(pid, signal.SIGKILL)
+        for _ in range(number):
+            await asyncio.sleep(0.0001)
+        async with asyncio.timeout(5):
+            await fleet.undeploy(1)
+        assert is_gone(pid)
+
+
+async def test_ending_a_replica_can_be_given_up_as_its_process_falls_silent():
+    replica = await Replica.spawn(plan(), engine="engine-1", say=lambda _: None)
+    stopping = asyncio.create_task(replica.stop(grace_s=1))
+    # A cancel that is lost here leaves a replica that nobody ends any more.
+    replica._stderr_reader.add_done_callback(lambda _: stopping.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    await replica.stop(grace_s=1)
+    assert is_gone(replica.pid)
 
 
 async def test_undeploy_answers_the_requests_in_flight(fleet, settings):

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from dashboard.sandbox.processes import wait_for_exit
+
 _GUARD: Final = Path(__file__).with_name("guard.py")
 #: A longer line is cut into pieces, as a container's log cuts it.
 _LONGEST_LINE_BYTES: Final = 16 * 1024
 _LAST_WORDS_S: Final = 1.0
-_LOOK_S: Final = 0.2
 #: How much longer than its grace a guard may take: it sweeps up what the program left behind.
 _GUARD_EXTRA_S: Final = 8.0
 
@@ -75,7 +76,7 @@ class GuardedProcess:
 
     async def wait(self) -> int:
         """Return the exit status when the program and all it started have ended."""
-        await self._wait_for_guard()
+        await wait_for_exit(self._process)
         await self._finish()
         status = self._process.returncode
         return 1 if status is None else status
@@ -88,22 +89,13 @@ class GuardedProcess:
                 stdin.write(b"\n")
                 await stdin.drain()
         try:
-            await asyncio.wait_for(self._wait_for_guard(), self._grace_s + _GUARD_EXTRA_S)
+            async with asyncio.timeout(self._grace_s + _GUARD_EXTRA_S):
+                await wait_for_exit(self._process)
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-            await self._wait_for_guard()
+            await wait_for_exit(self._process)
         await self._finish()
-
-    async def _wait_for_guard(self) -> None:
-        # asyncio's own wait goes on while anybody holds the pipes: for ever, if what the program
-        # left behind has outlived a guard that was killed.
-        ended = asyncio.ensure_future(self._process.wait())
-        try:
-            while self._process.returncode is None:
-                await asyncio.wait([ended], timeout=_LOOK_S)
-        finally:
-            ended.cancel()
 
     async def _finish(self) -> None:
         # What escaped from its guard may hold a pipe open for ever.

@@ -22,7 +22,7 @@ from dashboard.sandbox.conversion import BadArchive
 from dashboard.sandbox.errors import BadRequest, WireError, json_answer
 from dashboard.sandbox.routes.access import is_mine, member_workspace
 from dashboard.sandbox.routes.calls import Id, call
-from dashboard.sandbox.routes.entry import API, Entry
+from dashboard.sandbox.routes.entry import API, Entry, Support
 from dashboard.sandbox.routes.parts import copy_file, limit_body
 from dashboard.sandbox.routes.workspaces import workspace_json
 from dashboard.sandbox.store import Row
@@ -30,6 +30,7 @@ from dashboard.sandbox.store.tasks import PACKAGING, PENDING_KILL
 
 _LONGEST_NAME: Final = 255
 _LARGEST_PART_BYTES: Final = 64 * 1024
+NO_TIME_RANGE: Final = "A time range, which no call of the SDK sends, is refused."
 
 
 class Metadata(Body):
@@ -244,7 +245,8 @@ ROUTES: tuple[Entry, ...] = (
         f"{API}/orchestration/list_all",
         call(Listing, list_all),
         "list_orchestrations, Orchestration.list_orchestrations",
-        note="A time range, which no call of the SDK sends, is refused.",
+        Support.PARTLY,
+        note=NO_TIME_RANGE,
     ),
     Entry("POST", f"{API}/orchestration/list", call(InWorkspace, list_orchestrations)),
     Entry("POST", f"{API}/orchestration/get_by_id", call(Identified, get_by_id)),

@@ -13,8 +13,8 @@ from dashboard.sandbox.context import Json, sandbox_of
 from dashboard.sandbox.errors import WireError
 from dashboard.sandbox.routes.access import is_mine
 from dashboard.sandbox.routes.calls import call
-from dashboard.sandbox.routes.entry import API, Entry
-from dashboard.sandbox.routes.orchestrations import refuse_time_range
+from dashboard.sandbox.routes.entry import API, Entry, Support
+from dashboard.sandbox.routes.orchestrations import NO_TIME_RANGE, refuse_time_range
 from dashboard.sandbox.routes.tasks import Count, at_most, my_task
 from dashboard.sandbox.store import Row
 
@@ -77,7 +77,14 @@ def _my_run(request: Request, run_id: UUID) -> Row:
 
 
 ROUTES: tuple[Entry, ...] = (
-    Entry("POST", f"{API}/task/list_task_runs", call(Runs, list_runs), "Task.last_runs"),
+    Entry(
+        "POST",
+        f"{API}/task/list_task_runs",
+        call(Runs, list_runs),
+        "Task.last_runs",
+        Support.PARTLY,
+        note=NO_TIME_RANGE,
+    ),
     Entry("POST", f"{API}/task/get_run_details", call(RunOfTask, get_run), "TaskRun.*"),
     Entry("POST", f"{API}/task/get_logs_for_run", call(Log, get_log), "TaskRun.logs"),
 )
