@@ -108,7 +108,7 @@ def test_it_undeploys_on_time_with_no_browser_open(tmp_path: Path):
         guard = until_ready(store)
         stopped_at = until_stopped(platform, within_s=20)
         assert guard.ready_at is not None
-        assert 5 <= stopped_at - guard.ready_at.timestamp() < 8
+        assert 5 <= stopped_at - guard.ready_at.timestamp() < 12
         wait_until(lambda: entries(store), within_s=5, what="it is in the activity log")
         (entry,) = entries(store)
         assert (entry.act, entry.who, entry.pipeline) == (
@@ -154,9 +154,11 @@ def test_an_inference_of_another_program_begins_the_count_anew(tmp_path: Path):
         assert guard.ready_at is not None
         half_way = guard.ready_at.timestamp() + 3
         wait_until(lambda: time.time() >= half_way, within_s=10, what="half of its time is over")
+        before = time.time()
         asyncio.run(ask(platform))
-        asked_at = time.time()
-        assert 5.5 <= until_stopped(platform, within_s=20) - asked_at < 9
+        answered_at = time.time()
+        stopped_at = until_stopped(platform, within_s=30)
+        assert before + 5.5 <= stopped_at < answered_at + 12
 
 
 def until_stopped_after_deploy(platform: Platform) -> None:

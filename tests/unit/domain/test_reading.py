@@ -28,7 +28,7 @@ def test_a_value_of_many_numbers_costs_no_more_than_what_is_shown_of_it():
     picture = [[[0.5] * 1000] * 1000] * 10
     began_s = time.perf_counter()
     assert value_text(picture).endswith("…")
-    assert time.perf_counter() - began_s < 0.1
+    assert time.perf_counter() - began_s < 1
 
 
 def test_values_are_read_one_in_each_line():
