@@ -11,7 +11,13 @@ from typing import Final
 import streamlit as st
 
 from components import outage, presenting
-from components.deploy_fields import FIELD_NAMES, Fields, KeyOf, more_fields, size_fields
+from components.deploy_fields import (
+    FIELD_NAMES,
+    Fields,
+    KeyOf,
+    more_fields,
+    size_fields,
+)
 from components.deploy_sizes import fields_of, size_field
 from components.idle_guard import told_minutes
 from components.text import count, md, memory, plain
@@ -275,12 +281,24 @@ def _reason(facts: DeployFacts, wrong: Mapping[str, str]) -> str:
         return outage.WHY_OFF
     if facts.is_busy:
         return ":material/progress_activity: It is being sent."
+    if told := out_of_sight(wrong):
+        return told
     if wrong:
         names = dict.fromkeys(FIELD_NAMES.get(field, "the environment") for field in wrong)
         return f"Correct first: {', '.join(names)}."
     if facts.is_starting:
         return "It is starting already. Wait until it runs, or cancel that start first."
     return ""
+
+
+def out_of_sight(wrong: Mapping[str, str]) -> str:
+    """Say what to do about what is wrong in fields that are not drawn; empty if there is none."""
+    if not presenting.is_on() or not any(name.startswith("environment") for name in wrong):
+        return ""
+    return (
+        "Variables of the environment must be typed anew for this model, and presenter mode hides "
+        "them. Choose another size, which has none, or turn presenter mode off."
+    )
 
 
 def _small(icon: str, text: str) -> None:

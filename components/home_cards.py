@@ -15,6 +15,7 @@ from components import idle_guard, outage, presenting
 from components.badges import RUN_LOOKS, health_badge, pipeline_badge, run_badge
 from components.run_table import run_by
 from components.text import count, duration, md, plain, short, told_when
+from components.vocabulary import vocabulary
 from dashboard.domain.check import Health, HealthState
 from dashboard.domain.connection import Connection
 from dashboard.domain.idle import GuardView
@@ -182,7 +183,8 @@ def _last_run_card(run: Run | None, on_ask: Ask) -> None:
     st.markdown(f":small[:gray[{rows}]]")
     with st.container(horizontal=True):
         query = {"run": run.run_id}
-        _ask_button("Read summaries", "home_read_last", HomeIntent("summarize", query), on_ask)
+        reading = vocabulary(is_of_texts=run.is_of_texts).reading
+        _ask_button(reading, "home_read_last", HomeIntent("summarize", query), on_ask)
         _ask_button("Timing", "home_time_last", HomeIntent("latency", query), on_ask)
 
 

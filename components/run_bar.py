@@ -42,7 +42,7 @@ def start_bar(  # noqa: PLR0913 - what it shows, by keyword
     can_deploy: bool,
     rows: int,
     on_act: Callable[[RunAct], None],
-    is_summarizer: bool = True,
+    verb: str = "Summarize",
 ) -> None:
     """Draw the bar before a run.
 
@@ -56,8 +56,8 @@ def start_bar(  # noqa: PLR0913 - what it shows, by keyword
         Whether it stands still and could be deployed.
     on_act
         Called with what was asked for.
-    is_summarizer
-        Whether what comes out are summaries, as far as is known.
+    verb
+        What a run does.
     """
     with (
         st.container(border=True, key="summarize_start"),
@@ -76,7 +76,7 @@ def start_bar(  # noqa: PLR0913 - what it shows, by keyword
             )
         else:
             st.button(
-                f"{'Summarize' if is_summarizer else 'Run'} {count(rows, 'row')}",
+                f"{verb} {count(rows, 'row')}",
                 type=outage.primary(),
                 **outage.off(disabled=not can_start),
                 icon=":material/play_arrow:",

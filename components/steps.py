@@ -8,11 +8,14 @@ import streamlit as st
 
 from components import outage
 from components.text import md, short
+from components.vocabulary import Vocabulary, vocabulary
 from dashboard import strings
 from dashboard.domain.story import Step, StepKey, StepState
 
 
-def steps_row(steps: Sequence[Step], *, on_press: Callable[[StepKey], None]) -> None:
+def steps_row(
+    steps: Sequence[Step], *, on_press: Callable[[StepKey], None], said: Vocabulary | None = None
+) -> None:
     """Draw the steps.
 
     The next step carries the page's only primary button; steps already done keep their result.
@@ -21,14 +24,17 @@ def steps_row(steps: Sequence[Step], *, on_press: Callable[[StepKey], None]) -> 
     ----------
     on_press
         Called with the step whose button was pressed.
+    said
+        The words for what runs; None for a summarizer's.
     """
+    said = said or vocabulary(is_of_texts=True)
     with st.grid(len(steps), min_column_width=160, gap="small"):
         for step in steps:
             is_next = step.state is StepState.NEXT
             key = f"step_next_{step.key}" if is_next else f"step_{step.key}"
             with st.container(border=True, height="stretch", key=key, gap="xsmall"):
-                st.markdown(_heading(step))
-                detail = short(step.result, 60) if step.result else strings.STEP_DETAILS[step.key]
+                st.markdown(_heading(step, said.step_titles[step.key]))
+                detail = short(step.result, 60) if step.result else said.step_details[step.key]
                 st.markdown(f":small[:gray[{md(detail)}]]")
                 if is_next:
                     st.button(
@@ -41,8 +47,7 @@ def steps_row(steps: Sequence[Step], *, on_press: Callable[[StepKey], None]) -> 
                     )
 
 
-def _heading(step: Step) -> str:
-    title = strings.STEP_TITLES[step.key]
+def _heading(step: Step, title: str) -> str:
     if step.state is StepState.DONE:
         return f"**:green[:material/check_circle:] {title}**"
     if step.state is StepState.NEXT:

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from components import presenting
+from components.table_fit import SentColumns, misfit, sent_badge, texts_first, unfit
 from components.text import (
     ago,
     count,
@@ -24,7 +25,6 @@ from components.text import (
     told_when,
 )
 from dashboard.domain.table import (
-    FLAG_DEFAULTS,
     TEXT_COLUMN,
     Fit,
     Passport,
@@ -40,11 +40,6 @@ PAGE_ROWS = 100
 _MOST_COLUMNS = 40
 _MOST_NAMED = 4
 _PAGER_WIDTH_PX = 400
-
-_CSV_TEXTS = (
-    "A CSV file does not tell types, so each value goes out as text. A model that reads numbers "
-    "needs the table as JSON, Parquet or Arrow."
-)
 
 
 def shown_rows(passport: Passport) -> tuple[int, int]:
@@ -62,6 +57,8 @@ def table_card(  # noqa: PLR0913 - what is drawn, by keyword
     before: Passport | None = None,
     zone: tzinfo = UTC,
     is_of_texts: bool = True,
+    sent: SentColumns | None = None,
+    first_rows: Sequence[Mapping[str, Any]] | None = None,
 ) -> tuple[str, Fit]:
     """Draw the card.
 
@@ -77,6 +74,10 @@ def table_card(  # noqa: PLR0913 - what is drawn, by keyword
         The table of the last fetch of the same connection before this one.
     is_of_texts
         Whether the model is a summarizer. Any other takes columns: there is no text to choose.
+    sent
+        What such a model gets; None while that is not known.
+    first_rows
+        The first rows of the table where `rows` are later ones.
 
     Returns
     -------
@@ -86,12 +87,16 @@ def table_card(  # noqa: PLR0913 - what is drawn, by keyword
         head = st.container(horizontal=True, vertical_alignment="center")
         _source(passport, host, before, zone)
         _figures(passport)
-        text_column = _text_column(passport, key) if is_of_texts else ""
+        usual = fit_of(passport.columns).candidates if is_of_texts else ()
+        texts = texts_first(usual, rows if first_rows is None else first_rows)
+        text_column = _text_column(passport, key, *texts) if is_of_texts else ""
         fit = fit_of(passport.columns, text_column) if is_of_texts else Fit()
         with head:
-            _head(passport, fit if is_of_texts else None)
+            _head(passport, fit if is_of_texts else None, sent)
         if is_of_texts:
-            _misfit(passport, fit, text_column)
+            misfit(passport, fit, text_column)
+        elif sent is not None:
+            unfit(rows, sent, first_row=shown_rows(passport)[0])
         _preview(passport, rows, text_column)
     return text_column, fit
 
@@ -112,13 +117,12 @@ def chosen_text_column(passport: Passport, key: str) -> str | None:
     return column if fit_of(passport.columns, column).fits else None
 
 
-def _head(passport: Passport, fit: Fit | None) -> None:
+def _head(passport: Passport, fit: Fit | None, sent: SentColumns | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", width="stretch"):
         st.markdown("**Table**", width="content")
         if fit is None:
             st.markdown(":gray-badge[:material/view_column: Sent as columns]")
-            if passport.format == "CSV":
-                st.markdown(":orange-badge[:material/text_fields: Sent as texts]", help=_CSV_TEXTS)
+            sent_badge(passport, sent)
         elif fit.fits:
             st.markdown(":green-badge[:material/check_circle: Fits the model]")
         else:
@@ -177,7 +181,7 @@ def _columns_told(names: Sequence[str], one: str, many: str) -> list[str]:
     return [f"column {told} {one}" if len(names) == 1 else f"columns {told} {many}"]
 
 
-def _text_column(passport: Passport, key: str) -> str:
+def _text_column(passport: Passport, key: str, places: Sequence[int], suggested: int | None) -> str:
     """Draw the choice of the text column where there is one to make."""
     usual = fit_of(passport.columns)
     has_usual = not usual.missing
@@ -187,8 +191,8 @@ def _text_column(passport: Passport, key: str) -> str:
         return TEXT_COLUMN
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         # The names are data: the browser gets them as labels, the choice is kept by their place.
-        places = range(len(usual.candidates))
-        first = usual.candidates.index(TEXT_COLUMN) if TEXT_COLUMN in usual.candidates else None
+        has_first = TEXT_COLUMN in usual.candidates
+        first = places.index(usual.candidates.index(TEXT_COLUMN)) if has_first else None
         chosen = st.selectbox(
             "Text to summarize",
             places,
@@ -199,14 +203,14 @@ def _text_column(passport: Passport, key: str) -> str:
             width=300,
             key=key,
         )
-        if chosen is None:
+        if chosen is None and suggested is not None:
             st.button(
-                f"Use {md(short(usual.candidates[0], 40))} as {TEXT_COLUMN}",
+                f"Use {md(short(usual.candidates[suggested], 40))} as {TEXT_COLUMN}",
                 type="tertiary",
                 icon=":material/auto_fix_high:",
                 key=f"{key}_use",
-                on_click=_choose_first,
-                args=(key,),
+                on_click=_choose,
+                args=(key, suggested),
             )
     return TEXT_COLUMN if chosen is None else usual.candidates[chosen]
 
@@ -239,39 +243,8 @@ def _label(names: Sequence[str], place: int) -> str:
     return plain(names[place]) or "(no name)"
 
 
-def _choose_first(key: str) -> None:
-    st.session_state[key] = 0
-
-
-def _misfit(passport: Passport, fit: Fit, text_column: str) -> None:
-    if fit.missing:
-        have = ", ".join(f"**{md(short(column.name, 40))}**" for column in passport.columns[:8])
-        st.markdown(
-            f":red[:material/error: The column **{md(fit.missing[0])}** is missing.] "
-            f"The table has {have or 'no columns'}. The model reads the text to summarize from "
-            f"**{TEXT_COLUMN}**."
-        )
-    for name in fit.twice:
-        st.markdown(f":red[:material/error: The column **{md(name)}** is there twice.]")
-    for column in fit.wrong_type:
-        st.markdown(
-            f":red[:material/error: The column **{md(column.name)}** must hold text; it holds "
-            f"{md(column.type)}.]"
-        )
-    for column in fit.ignored:
-        default = "true" if FLAG_DEFAULTS[column.name] else "false"
-        st.markdown(
-            f":orange[:material/info: **{md(column.name)}** holds {md(column.type)}, not true or "
-            f"false: it is left out, and {default} is sent.]"
-        )
-    if text_column != TEXT_COLUMN and fit.fits:
-        st.markdown(
-            f":small[:gray[**{md(short(text_column, 40))}** is sent as **{TEXT_COLUMN}**.]]"
-        )
-    if fit.fits and fit.extra:
-        names = ", ".join(md(short(name, 40)) for name in fit.extra[:6])
-        more = f" and {len(fit.extra) - 6} more" if len(fit.extra) > 6 else ""
-        st.markdown(f":small[:gray[Not read by the model, so not sent: {names}{more}.]]")
+def _choose(key: str, place: int) -> None:
+    st.session_state[key] = place
 
 
 def _preview(passport: Passport, rows: Sequence[Mapping[str, Any]], text_column: str) -> None:

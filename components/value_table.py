@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from components.text import count, milliseconds, short
-from dashboard.domain.reading import value_text
+from dashboard.domain.reading import alone, value_text
 from dashboard.domain.run import RunRow
 
 _CELL_CHARACTERS = 400
@@ -71,7 +71,7 @@ def _columns(
         number = 2
         while label in columns:
             label, number = f"{wanted} ({number})", number + 1
-        values = [record.get(name) for record in records]
+        values = [alone(record.get(name)) for record in records]
         columns[label] = values if all(map(_is_number, values)) else [_cell(one) for one in values]
     return columns
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
 import os
 import socket
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # Started by its path instead of `-m`, Python knows this folder but not the project's.
 _ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +33,9 @@ from dashboard.settings import (  # noqa: E402 - as above
 _LOG = logging.getLogger(__name__)
 _STREAMLIT = _ROOT / ".streamlit"
 _REFUSED = 2
+_INTERRUPTED = 130
+#: Without this much room nothing can be kept: no log, no database.
+_LEAST_ROOM_BYTES = 1024 * 1024
 
 
 def streamlit_options(settings: Settings) -> dict[str, Any]:
@@ -88,12 +93,16 @@ def _parse_no_arguments() -> None:
 def _prepare_data_folder(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=settings.data_dir) as probe:
+            probe.write(bytes(_LEAST_ROOM_BYTES))
         logs.set_up(settings.logs_dir, level=settings.log_level)
     except OSError as exc:
         raise SettingsError(
             f"{PREFIX}DATA_DIR is {str(settings.data_dir)!r}. "
             f"It must be a folder this user may write in ({exc.strerror or exc})."
         ) from exc
+    # A log that cannot be written later, on a full disk, does not fill the terminal instead.
+    logging.raiseExceptions = False
 
 
 def _require_free_port(port: int) -> None:
@@ -122,8 +131,11 @@ def _serve(settings: Settings, options: Mapping[str, Any]) -> int:
     from dashboard.asgi import build_app
 
     refusals: list[str] = []
-    # The server logs the traceback of a refused start, which the log file has already.
-    logging.getLogger("uvicorn.error").addFilter(lambda _record: not refusals)
+    # The server logs the traceback of a refused start, which the log file has already, and that
+    # of a stop cut short by a second Ctrl-C.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: not refusals and "CancelledError" not in record.getMessage()
+    )
     # A page's uncaught exception is logged by us, under the id that its reader sees.
     logging.getLogger("streamlit.error_util").addFilter(lambda _record: False)
     app = build_app(
@@ -146,27 +158,36 @@ def _announce() -> None:
     port = get_option("server.port")
     _LOG.info("dashboard %s listens on port %s", __version__, port)
     # Past the redacting stream, which would hide the address.
-    if sys.__stdout__ is not None:
-        address = f"http://{LISTEN_HOST}:{port}"
-        sys.__stdout__.write(f"The dashboard is at {address} (stop it with Ctrl-C)\n")
-        sys.__stdout__.flush()
+    _say(sys.__stdout__, f"The dashboard is at http://{LISTEN_HOST}:{port} (stop it with Ctrl-C)")
 
 
 def _say_left(sentences: Sequence[str]) -> None:
     for sentence in sentences:
-        sys.stdout.write(f"{sentence}\n")
-    sys.stdout.flush()
+        _say(sys.stdout, sentence)
 
 
 def _refuse(sentence: str) -> int:
-    sys.stderr.write(f"{sentence}\n")
+    _say(sys.stderr, sentence)
     return _REFUSED
 
 
+def _say(stream: IO[str] | None, sentence: str) -> None:
+    # There may be no terminal, or nobody who reads; the dashboard works without one.
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.write(f"{sentence}\n")
+            stream.flush()
+
+
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        # Before it served anything; nothing is left to stop.
+        status = _INTERRUPTED
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):  # absent, or unread
+            stream.flush()
     # Everything was stopped in order by now; a worker that still waits for a slow platform must
     # not hold the terminal for minutes.
     os._exit(status)

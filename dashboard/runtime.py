@@ -43,6 +43,7 @@ from dashboard.services.deployments import Deployments
 from dashboard.services.failures import Steady, unexpected
 from dashboard.services.fetching import Fetching
 from dashboard.services.guard_look import GuardLook
+from dashboard.services.guard_rounds import LOOKS_AT_ONCE
 from dashboard.services.guard_state import Pace
 from dashboard.services.idle_guard import IdleGuard
 from dashboard.services.jobs import Jobs, Outcome
@@ -78,7 +79,6 @@ _RETRY_SIGN_IN_S = 3.0
 _LONGEST_SIGN_IN_PAUSE_S = 600.0
 _CALL_TIMEOUT_S = 20.0
 _WORKERS = 8
-_GUARD_WORKERS = 2
 _LOG = logging.getLogger(__name__)
 LOCAL_KEY = "local"
 _FACTS_MARK = "home_facts"
@@ -126,7 +126,7 @@ class Runtime:
         self._reading = ThreadPoolExecutor(_WORKERS, thread_name_prefix="read")
         self._acting = ThreadPoolExecutor(_WORKERS, thread_name_prefix="act")
         # Of its own: a stop must not wait behind what people ask for.
-        self._guarding = ThreadPoolExecutor(_GUARD_WORKERS, thread_name_prefix="guard")
+        self._guarding = ThreadPoolExecutor(LOOKS_AT_ONCE + 1, thread_name_prefix="guard")
         self._clock = Clock()
         self._store = _open_store(settings)
         self._use = PipelineUse(
@@ -470,8 +470,10 @@ class Runtime:
             pace=pace,
         )
 
-    def _stop_idle(self, who: Identity, pipeline: Pipeline) -> None:
-        self.deployments.undeploy(who, pipeline, is_noted=False)
+    def _stop_idle(
+        self, who: Identity, pipeline: Pipeline, *, version: str, may_send: Callable[[], bool]
+    ) -> None:
+        self.deployments.undeploy_unused(who, pipeline, version=version, may_send=may_send)
 
     def _sweep(self) -> None:
         """Delete what is older than it is to be kept, whether the platform answers or not."""

@@ -201,12 +201,12 @@ class SandboxProcess:
 
     def _spawn(self) -> subprocess.Popen[str]:
         """Start the process; the lock is held."""
-        self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The settings hold an instance's password, which is none of the sandbox's business.
         environment = {k: v for k, v in os.environ.items() if not k.startswith(PREFIX)}
         if self._key is not None:
             environment[KEY_VARIABLE] = self._key.reveal()
         try:
+            self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [self._python, "-m", "dashboard.sandbox", *self._flags],
                 stdin=subprocess.PIPE,
@@ -265,6 +265,8 @@ class SandboxProcess:
             if line is None:
                 # Its last words are the reason; let the other thread take them down.
                 errors.join(1.0)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1.0)
                 return ""
             found = _READY_LINE.fullmatch(line.strip())
             if found:

@@ -3,11 +3,12 @@ import streamlit as st
 from components import home_cards, loading, outage
 from components.frame import page_header
 from components.steps import steps_row
+from components.vocabulary import vocabulary_of
 from dashboard import live, runtime, session
 from dashboard.domain.pipeline import PipelineState
 from dashboard.domain.story import StepKey, StoryFacts, steps
 from dashboard.services import story
-from dashboard.views import guarding, undeploying, ways_back
+from dashboard.views import deploying, guarding, undeploying, ways_back
 
 current = runtime.current()
 who = current.identity()
@@ -72,7 +73,10 @@ def do(asked: home_cards.HomeIntent) -> None:
         session.go_to(asked.page, **asked.query)
 
 
-steps_row(steps(facts), on_press=take_step)
+here = [one for one in pipelines.value or () if one.workspace_name == facts.workspace]
+here.sort(key=lambda one: views[one.pipeline_id].state is not PipelineState.RUNNING)
+said = vocabulary_of(deploying.model_version_of(here[0]) if here else None)
+steps_row(steps(facts), on_press=take_step, said=said)
 error = connections.error or pipelines.error
 if error is not None and not known:
     ways_back.show(error, what="what is on the platform", key="home")

@@ -49,7 +49,7 @@ _WORDS: Final = {
         "Check the host and the port, or ask the source's owner whether it is running.",
     ),
     FetchCause.TLS: _Words(
-        "{host} could not prove that it is {host}: its certificate is not valid for us.",
+        "{host} could not prove who it is: its certificate is not valid for us.",
         "Ask the source's owner for a valid certificate. "
         "If it has none, a link that starts with http:// may work.",
     ),

@@ -79,20 +79,20 @@ class Autoscaling:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable:
-    """One variable of the sidekick's environment. Its value is secret: it may be a token."""
+    """One variable of the sidekick's environment. Its value is secret: it may be a token.
+
+    It equals nothing but itself: whoever types a value must not learn whether it is a stored one.
+
+    Parameters
+    ----------
+    kept_from
+        UUID of the pipeline version that was deployed with this very value; empty for one that was
+        typed.
+    """
 
     name: str
     value: SecretText
-
-    def __eq__(self, other: object) -> bool:
-        """Compare names and values; nothing of a value is given away but whether it is the same."""
-        if not isinstance(other, Variable):
-            return NotImplemented
-        return self.name == other.name and self.value.reveal() == other.value.reveal()
-
-    def __hash__(self) -> int:
-        """Take the name alone."""
-        return hash(self.name)
+    kept_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

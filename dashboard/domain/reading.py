@@ -71,6 +71,15 @@ def value_text(value: Any, *, limit: int = _VALUE_CHARACTERS) -> str:  # noqa: A
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def alone(value: Any) -> Any:  # noqa: ANN401 - as above
+    """Return the number of a list that holds one number and nothing else; else the value."""
+    inner = value
+    while isinstance(inner, list) and len(inner) == 1:
+        inner = inner[0]
+    is_number = isinstance(inner, int | float) and not isinstance(inner, bool)
+    return inner if is_number else value
+
+
 def _beginning(value: Any, left: list[int]) -> Any:  # noqa: ANN401 - as above
     """Return a value without what comes after its first `left` parts."""
     left[0] -= 1

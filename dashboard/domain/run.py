@@ -56,6 +56,9 @@ class Run:
     input_columns
         The columns of the table that are sent to a model that is no summarizer; empty for a run
         of texts.
+    input_types
+        What the model reads from each of them, as `sent_value` takes it; empty where the cells go
+        as they are.
     """
 
     run_id: str
@@ -84,6 +87,12 @@ class Run:
     title: str = ""
     text_column: str = TEXT_COLUMN
     input_columns: tuple[str, ...] = ()
+    input_types: tuple[str, ...] = ()
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """What the model reads from each column; not told for those that go as they are."""
+        return dict(zip(self.input_columns, self.input_types, strict=False))
 
     @property
     def is_of_texts(self) -> bool:

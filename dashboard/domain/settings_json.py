@@ -27,7 +27,9 @@ _GPU_NAMES: Final = {
 _GPU_NAME: Final = "nvidia.com/gpu"
 
 
-def settings_of(engine_config: Mapping[str, Any]) -> DeploymentSettings | None:
+def settings_of(
+    engine_config: Mapping[str, Any], *, version: str = ""
+) -> DeploymentSettings | None:
     """Read a stored deployment configuration back; None where it does not tell.
 
     Parameters
@@ -35,6 +37,8 @@ def settings_of(engine_config: Mapping[str, Any]) -> DeploymentSettings | None:
     engine_config
         The JSON the platform keeps (WIRE: deployment configuration). What is said of a sidekick is
         that of the first image.
+    version
+        UUID of the pipeline version that was deployed with it, if that is known.
     """
     try:
         engine = engine_config["engine"]
@@ -59,7 +63,7 @@ def settings_of(engine_config: Mapping[str, Any]) -> DeploymentSettings | None:
             sidekick_architecture=_architecture(sidekick.get("arch")),
             sidekick_acceleration=_acceleration(sidekick.get("accel")),
             label=str(engine.get("node_selector") or ""),
-            environment=tuple(_variables(sidekick.get("env"))),
+            environment=tuple(_variables(sidekick.get("env"), version)),
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         return None
@@ -123,13 +127,13 @@ def _autoscaling(given: Mapping[str, Any]) -> Autoscaling | None:
     )
 
 
-def _variables(told: object) -> Iterator[Variable]:
+def _variables(told: object, version: str) -> Iterator[Variable]:
     entries = told if isinstance(told, list) else []
     if len(entries) > _MOST_VARIABLES_READ:  # each is kept out of logs, which has its price
         raise ValueError("an environment of that many variables is not read")
     for entry in entries:
         if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
-            yield Variable(entry["name"], Secret(str(entry.get("value", ""))))
+            yield Variable(entry["name"], Secret(str(entry.get("value", ""))), version)
 
 
 def without_values(config: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -139,15 +143,18 @@ def without_values(config: Any) -> Any:  # noqa: ANN401 - any JSON value
     if not isinstance(config, Mapping):
         return config
     return {
-        key: _names_alone(one) if key == "env" else without_values(one)
+        key: [{"name": name} for name in variable_names(one)]
+        if key == "env"
+        else without_values(one)
         for key, one in config.items()
     }
 
 
-def _names_alone(told: object) -> list[dict[str, str]]:
+def variable_names(told: object) -> list[str]:
+    """Return the names of a stored environment, in its order."""
     entries = told if isinstance(told, list) else []
     names = (one.get("name") for one in entries if isinstance(one, Mapping))
-    return [{"name": name} for name in names if isinstance(name, str)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def engine_config(

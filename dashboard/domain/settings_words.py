@@ -136,8 +136,9 @@ def differences(before: DeploymentSettings, after: DeploymentSettings) -> tuple[
     """Return what `after` changes, such as "2 replicas instead of 1"; nothing where it is the same.
 
     What is left to the model counts as x86 without acceleration where the other one names that:
-    the platform writes it down so. Of variables the names alone are looked at: whoever may type a
-    value must not learn whether it is the one that runs.
+    the platform writes it down so. Of variables the names alone are looked at, and whether `after`
+    keeps the values of the version that `before` is of: whoever may type a value must not learn
+    whether it is the one that runs.
     """
     return tuple(_changes(_named(before), _named(after)))
 
@@ -200,11 +201,11 @@ def _accelerated(value: object) -> str:
 
 
 def _of_variables(before: DeploymentSettings, after: DeploymentSettings) -> Iterator[str]:
-    old = dict.fromkeys(one.name for one in before.environment)
-    new = dict.fromkeys(one.name for one in after.environment)
+    old = {one.name: one.kept_from for one in before.environment}
+    new = {one.name: one.kept_from for one in after.environment}
     added = [name for name in new if name not in old]
     removed = [name for name in old if name not in new]
-    again = [name for name in new if name in old]
+    again = [name for name in new if name in old and not (new[name] == old[name] != "")]
     for names, told in ((added, "new"), (removed, "removed"), (again, "set anew")):
         if names:
             yield f"environment: {', '.join(names)} {told}"

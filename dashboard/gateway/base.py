@@ -267,6 +267,9 @@ class PlatformGateway(Protocol):
     ) -> DeployedVersion:
         """Start it and return at once with the version made, or the one that runs already.
 
+        With a value of the environment that was not kept from that one, it is always made anew:
+        whether a typed value is the stored one is told to nobody.
+
         Raises
         ------
         DeployFailed

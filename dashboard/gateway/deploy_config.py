@@ -12,10 +12,11 @@ from dashboard.domain.deployment_settings import (
     DeploymentSettings,
     Trigger,
 )
+from dashboard.domain.settings_json import variable_names
 from dashboard.gateway.clients import Sdk, SdkObject
 
 #: What a configuration says of an engine or a sidekick; a platform may add more of its own.
-_COMPARED: Final = ("cpu", "replicas", "node_selector", "image", "python", "env")
+_COMPARED: Final = ("cpu", "replicas", "node_selector", "image", "python")
 #: What the SDK writes down where neither the person nor the model says.
 _USUAL_MODEL: Final = (Architecture.X86.value, Acceleration.NONE.value)
 
@@ -74,6 +75,8 @@ def _sidekick(sdk: Sdk, builder: SdkObject, model: SdkObject, settings: Deployme
 def asks_the_same(stored: Mapping[str, Any], wanted: SdkObject, uploaded_for: UploadedFor) -> bool:
     """Whether a stored configuration asks for what `wanted`, newly built, asks for.
 
+    Of variables the names alone are compared: a right guess of a value must not show.
+
     Parameters
     ----------
     uploaded_for
@@ -104,7 +107,8 @@ def _compared(config: Mapping[str, Any], model: tuple[str | None, str | None]) -
 def _container(
     container: Mapping[str, Any], usual: tuple[str | None, str | None]
 ) -> dict[str, Any]:
-    told = {key: container[key] for key in _COMPARED if container.get(key)}
+    told: dict[str, Any] = {key: container[key] for key in _COMPARED if container.get(key)}
+    told["env"] = sorted(variable_names(container.get("env")))
     resources = _object(container.get("resources"))
     for kind in ("limits", "requests"):
         asked = _object(resources.get(kind))

@@ -144,7 +144,7 @@ def deploy(
     """Ask for a deployment, unless the same one runs already, and return its version."""
     model = model_calls.handle(session, version)
     config = deploy_config.built(session.sdk, model, settings)
-    running = _already_running(session, pipeline, version, config)
+    running = _already_running(session, pipeline, version, settings, config)
     if running is not None:
         return running
     client = session.client
@@ -160,7 +160,11 @@ def deploy(
     # Past the acceptance the SDK still reads and prints; a failure there does not undo the deploy.
     if problem is not None and not session.wire.answered(_DEPLOY_PATH):
         raise refused_deploy(problem, session.wire)
-    return _made(by_id(session, pipeline.pipeline_id), already_running=False)
+    try:
+        made = by_id(session, pipeline.pipeline_id)
+    except Exception:  # noqa: BLE001 - it is deployed, and nobody would guard what is told as failed
+        made = by_id(session, pipeline.pipeline_id)
+    return _made(made, already_running=False)
 
 
 def deploying(pipeline: Pipeline) -> Doing:
@@ -174,7 +178,10 @@ def undeploy(session: Session, pipeline: Pipeline) -> None:
     if fields is None or not fields.get("deployed"):
         return
     session.sdk.request_undeploy(session.client, int(fields["id"]))
-    after = record(session, pipeline)
+    try:
+        after = record(session, pipeline)
+    except Exception:  # noqa: BLE001 - it was accepted: a failure to look does not undo it
+        return
     if after is not None and after.get("deployed"):
         raise UnexpectedAnswer(f'The platform did not stop "{pipeline.name}".', hint="Try again.")
 
@@ -203,11 +210,17 @@ def _handle_data(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _already_running(
-    session: Session, pipeline: Pipeline, version: ModelVersion, config: SdkObject
+    session: Session,
+    pipeline: Pipeline,
+    version: ModelVersion,
+    settings: DeploymentSettings,
+    config: SdkObject,
 ) -> DeployedVersion | None:
     """Return the version that runs, if it is all Running with the same step and the same settings.
 
-    Each deploy makes a new version and restarts the engines even with nothing changed.
+    Each deploy makes a new version and restarts the engines even with nothing changed. A value of
+    the environment counts as the same where it was kept from the version that runs. One that was
+    typed never does, also if it is the same: whoever types must not learn that.
     """
     fields = record(session, pipeline)
     if fields is None or not fields.get("deployed"):
@@ -225,8 +238,10 @@ def _already_running(
     newest = _made(by_id(session, pipeline.pipeline_id), already_running=True)
     steps = [(step.model_name, step.model_version) for step in newest.steps]
     is_same = steps == [(version.model_name, version.version)]
+    is_kept = all(one.kept_from == newest.version for one in settings.environment)
     runs_it = not now.running_versions or now.running_versions == (newest.version,)
-    return newest if now.state is PipelineState.RUNNING and is_same and runs_it else None
+    is_all_running = now.state is PipelineState.RUNNING
+    return newest if is_all_running and is_same and is_kept and runs_it else None
 
 
 def _made(pipeline: Pipeline, *, already_running: bool) -> DeployedVersion:

@@ -32,6 +32,7 @@ from dashboard.masking import REDACTOR
 
 _LOG = logging.getLogger(__name__)
 _MOST_CHARACTERS = 400
+_GRAPHQL = "/graphql"
 _ASK_ADMIN = "Ask the platform's administrator, or a member of the workspace."
 _COME_BACK_LATER = "Try again in a moment."
 _LOOK_FIRST = "It may have been done all the same: look before you try again."
@@ -96,6 +97,9 @@ def _by_exchange(wire: Wire, doing: Doing) -> DashboardError | None:
         )
     if last.status is None:
         return PlatformUnreachable("Nothing answers at the platform's address.", hint=_COME_BACK)
+    if last.status == 404 and last.path.endswith(_GRAPHQL):
+        # What is not there is told with status 200: this is whatever stands before the platform.
+        return _not_available()
     return _by_status(last.status, clean(last.message), doing)
 
 
@@ -115,12 +119,16 @@ def _by_status(status: int, said: str, doing: Doing) -> DashboardError | None:
     elif status in (408, 429):
         error = TimedOut("The platform is too busy to answer.", hint=_COME_BACK_LATER)
     elif status in (502, 503, 504):
-        error = PlatformUnreachable("The platform is not available just now.", hint=_COME_BACK)
+        error = _not_available()
     elif status >= 400:
         text = f"The platform reported a problem of its own (status {status})."
         error = UnexpectedAnswer(f"{text} {said}".strip())
         _LOG.error("error %s: could not %s: %s", error.error_id, doing.what, error.message)
     return error
+
+
+def _not_available() -> PlatformUnreachable:
+    return PlatformUnreachable("The platform is not available just now.", hint=_COME_BACK)
 
 
 def _gone() -> str:

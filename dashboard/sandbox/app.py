@@ -23,6 +23,7 @@ from dashboard.sandbox.routes import (
     auth,
     connections,
     control,
+    deletions,
     graphql,
     inference,
     logs,
@@ -47,8 +48,11 @@ AREAS: Final[Mapping[str, tuple[Entry, ...]]] = {
     "Log-in and people": auth.ROUTES + signin.ROUTES + people.ROUTES,
     "Workspaces": workspaces.ROUTES,
     "Connections": connections.ROUTES,
-    "Models": models.ROUTES + uploads.ROUTES,
-    "Pipelines and their deployments": pipelines.ROUTES + pipeline_lookups.ROUTES + pods.ROUTES,
+    "Models": models.ROUTES + uploads.ROUTES + deletions.MODEL_ROUTES,
+    "Pipelines and their deployments": pipelines.ROUTES
+    + pipeline_lookups.ROUTES
+    + deletions.PIPELINE_ROUTES
+    + pods.ROUTES,
     "Inference and logs": inference.ROUTES + logs.ROUTES,
     "Metrics": metrics.ROUTES,
     "Orchestrations and tasks": orchestrations.ROUTES + tasks.ROUTES + task_runs.ROUTES,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.tables import (
+    Json,
     Row,
     anomaly_count,
     as_text,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: pyarrow has no type hints: its tables, arrays and types are all Any here.
 Arrow = Any
 
+#: Arrow's name of a half-precision number, alone and inside of other types.
+_HALF = "halffloat"
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), tz=(.+)\]")
 
 
@@ -82,7 +85,20 @@ def rows_of(table: Arrow) -> list[Row]:
         rows: list[Row] = table.to_pylist()
     except (pa.ArrowException, ValueError, OverflowError) as exc:
         raise EngineError(400, "the request's table holds values that cannot be read") from exc
+    for field in table.schema:
+        if _HALF in str(field.type):
+            for row in rows:
+                row[field.name] = _without_halves(row[field.name])
     return rows
+
+
+def _without_halves(value: Json) -> Json:
+    """Return half-precision numbers, which arrive as numpy's own, as Python's floats."""
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_halves(item) for name, item in value.items()}
+    return value.item() if hasattr(value, "item") else value
 
 
 def type_names(table: Arrow) -> dict[str, str]:

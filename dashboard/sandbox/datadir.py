@@ -60,9 +60,10 @@ def lock(data_dir: Path) -> IO[str]:
             raise StartRefused(
                 f"another sandbox (process {owner}) is using the data folder {data_dir}"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        # On a full disk the owner goes without its name here; it is the lock that counts.
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            os.write(file.fileno(), b"%d" % os.getpid())
         return file
 
 
@@ -173,6 +174,9 @@ def _write_private(path: Path, text: str) -> None:
     """Write a file for this user only; after a crash it is the old one or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -50,7 +50,7 @@ class Deployment:
         """Every replica that has a process, with its memory limit in bytes."""
         return [
             (replica, replica_set.need.memory_limit_bytes)
-            for replica_set in (self._serving, self._incoming)
+            for replica_set in (self._serving, self._incoming, *self._leaving)
             if replica_set is not None
             for replica in replica_set.replicas
         ]

@@ -64,7 +64,7 @@ class Dispatcher:
         """
         while self._idle:
             replica = self._idle.popleft()
-            if replica.is_usable:
+            if _is_usable(replica):
                 self._busy.add(replica)
                 return replica
         if self.queue_depth >= self._queue_limit:
@@ -88,7 +88,7 @@ class Dispatcher:
         self._busy.discard(replica)
         self._on_release.set()
         self._on_release = asyncio.Event()
-        if replica in self._members and replica.is_usable:
+        if replica in self._members and _is_usable(replica):
             self._hand_out(replica)
 
     def refuse_waiting(self, status: int, error: str) -> None:
@@ -112,3 +112,11 @@ class Dispatcher:
                 future.set_result(replica)
                 return
         self._idle.append(replica)
+
+
+def _is_usable(replica: Replica) -> bool:
+    """Say whether a replica may be asked; one that lives on without its pipes makes room."""
+    if not replica.is_usable:
+        replica.kill()
+        return False
+    return True

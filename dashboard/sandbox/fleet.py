@@ -109,6 +109,7 @@ class Fleet:
         self._fading: dict[int, Json] = {}
         self._fadings: dict[int, asyncio.TimerHandle] = {}
         self._requests: set[asyncio.Task[Inference]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self._gauges = Gauges(logs, clock)
 
@@ -155,12 +156,16 @@ class Fleet:
         deployment = self._deployments.pop(deployment_id, None)
         if deployment is not None:
             self._let_fade(deployment_id, deployment)
+            leaving = asyncio.create_task(deployment.stop())
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
             # A caller that goes away must not leave half of the processes behind.
-            await asyncio.shield(asyncio.ensure_future(deployment.stop()))
+            await asyncio.shield(leaving)
 
     async def undeploy_all(self) -> None:
-        """End every deployment."""
+        """End every deployment; on return those that were ending before are gone, too."""
         await asyncio.gather(*(self.undeploy(each) for each in list(self._deployments)))
+        await asyncio.gather(*map(asyncio.shield, self._leaving))
 
     def status(self, deployment_id: int) -> Json | None:
         """Return the wire's status tree, or None when nothing is deployed under this id."""

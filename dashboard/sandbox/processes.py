@@ -1,14 +1,27 @@
-"""What asyncio's processes lack: an end that is seen whoever still holds the pipes."""
+"""What asyncio's processes lack: an end that is seen, and work on them that is not given up."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
+    from collections.abc import Awaitable
+
+_Result = TypeVar("_Result")
 
 _LOOK_S: Final = 0.2
+
+
+async def to_its_end(work: Awaitable[_Result]) -> _Result:
+    """Wait for something even when cancelled meanwhile; the cancellation comes after it."""
+    working = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.gather(working, return_exceptions=True)
+        raise
 
 
 async def wait_for_exit(process: Process) -> None:

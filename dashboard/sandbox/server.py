@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -106,11 +107,15 @@ def _prepare(store: Store, config: SandboxConfig, owner_id: str) -> None:
 
 
 def _run(config: SandboxConfig, stack: contextlib.ExitStack, watch: _ParentWatch) -> int:
-    listener, notice = bind(config)
-    stack.enter_context(contextlib.closing(listener))
-    if notice:
-        _say(sys.stderr, notice)
-    sandbox = build(config)
+    try:
+        listener, notice = bind(config)
+        stack.enter_context(contextlib.closing(listener))
+        if notice:
+            _say(sys.stderr, notice)
+        sandbox = build(config)
+    except (OSError, sqlite3.Error) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise StartRefused(f"the data folder {config.data_dir} cannot be used: {why}") from exc
     # Engines inherit the environment and have no business with the key.
     os.environ.pop(KEY_VARIABLE, None)
     stack.callback(sandbox.store.close)

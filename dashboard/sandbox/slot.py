@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dashboard.sandbox.capacity import niceness_of
+from dashboard.sandbox.processes import to_its_end
 from dashboard.sandbox.rehearsals import Trouble
 from dashboard.sandbox.replica import ModelLoadError, Replica
 from dashboard.sandbox.status_tree import Phase, PodNames, ReplicaView
@@ -149,7 +150,8 @@ class Slot:
         finally:
             self.replica = None
             self._events.on_gone(replica)
-            await replica.stop(grace_s=self._limits.stop_grace_s)
+            # Given up half-way it would leave behind a process that does not react.
+            await to_its_end(replica.stop(grace_s=self._limits.stop_grace_s))
         if asyncio.get_running_loop().time() - started_at_s > self._limits.stable_s:
             self._failures = 0
         self._note_failure(failure or replica.end_reason, replica.end_details)
@@ -162,7 +164,9 @@ class Slot:
         try:
             return await asyncio.shield(spawning)
         except asyncio.CancelledError:
-            await (await spawning).stop(grace_s=self._limits.stop_grace_s)
+            # An error in its place would be taken for one more failed start.
+            with contextlib.suppress(OSError):
+                await (await spawning).stop(grace_s=self._limits.stop_grace_s)
             raise
 
     async def _load_and_serve(self, replica: Replica) -> str | None:

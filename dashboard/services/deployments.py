@@ -21,12 +21,15 @@ from dashboard.services.activity import ActivityLog
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.deploy_log import DeployLog, UsualStart
 from dashboard.services.deploy_notes import DeployNotes, asked_for
+from dashboard.services.guard_stop import NotYet
 from dashboard.services.idle_guard import IdleGuard
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Query, Reads
 from dashboard.services.turns import Turns, starting
 from dashboard.services.watch import DeploymentWatch
 
+#: So long the idle guard's stop, which holds up requests meanwhile, waits for its turn.
+_BRIEFLY_S: Final = 5.0
 _GOING: Final = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.DEGRADED)
 
 
@@ -101,17 +104,13 @@ class Deployments:
         self._notes.note(who, Act.DEPLOYED, pipeline, note=asked_for(settings, idle_minutes))
         return Outcome(f"Starting {pipeline.name}.", result=str(pipeline.pipeline_id))
 
-    def undeploy(
-        self, who: Identity, pipeline: Pipeline, *, is_noted: bool = True, only: str = ""
-    ) -> Outcome:
+    def undeploy(self, who: Identity, pipeline: Pipeline, *, only: str = "") -> Outcome:
         """Stop a pipeline; the watch says when it has stopped.
 
         A deploy or an undeploy of it that is being sent from here is awaited.
 
         Parameters
         ----------
-        is_noted
-            Whether the activity log is to tell of it; the idle guard writes its own entry.
         only
             The pipeline version that is meant; empty for whatever runs.
 
@@ -125,15 +124,39 @@ class Deployments:
             version = self._deploys.version(pipeline.pipeline_id)
             if only and version not in ("", only):
                 raise Conflict(f"{pipeline.name} was deployed again since. It was left alone.")
-            noting = self._notes.noting(who, Act.UNDEPLOYED, pipeline)
-            with noting if is_noted else contextlib.nullcontext():
+            with self._notes.noting(who, Act.UNDEPLOYED, pipeline):
                 self._send_undeploy(who, pipeline)
             if version:
                 self._deploys.end(pipeline.pipeline_id, version)
                 self._guard.disarm(pipeline.pipeline_id, version)
-        if is_noted:
-            self._notes.note(who, Act.UNDEPLOYED, pipeline)
+        self._notes.note(who, Act.UNDEPLOYED, pipeline)
         return Outcome(f"Undeploying {pipeline.name}. Its CPU and memory are being freed.")
+
+    def undeploy_unused(
+        self, who: Identity, pipeline: Pipeline, *, version: str, may_send: Callable[[], bool]
+    ) -> None:
+        """Stop a pipeline version for the idle guard, which tells the activity log itself.
+
+        Parameters
+        ----------
+        may_send
+            Asked right before it is sent.
+
+        Raises
+        ------
+        NotYet
+            Nothing was sent: it may not be, a deploy or an undeploy is being sent from here and
+            takes its time, or another version was deployed from here.
+        """
+        with contextlib.ExitStack() as turn:
+            try:
+                turn.enter_context(self._turns.undeploying(pipeline, patience_s=_BRIEFLY_S))
+            except Conflict:
+                raise NotYet from None
+            if self._deploys.version(pipeline.pipeline_id) not in ("", version) or not may_send():
+                raise NotYet
+            self._send_undeploy(who, pipeline)
+            self._deploys.end(pipeline.pipeline_id, version)
 
     def last(self, who: Identity, pipeline: Pipeline) -> Query[DeployRecord | None]:
         """Read this person's newest deploy of a pipeline from here; None without one."""

@@ -101,24 +101,34 @@ class GuardBook:
                 _LOG.warning("what the idle guard has seen could not be stored")
 
     def sync(self) -> None:
-        """Take over what another process has written, and write down what was seen here."""
+        """Take over what another process has written, and write down what was seen here.
+
+        Raises
+        ------
+        DashboardError
+            The database does not work.
+        """
+        # First, as it cannot wait: what is not renewed counts as over elsewhere.
+        self._use.renew()
         with self._lock:
             # What is put from here on is newer than what is read below.
-            known = {number: one for number, one in self._guarded.items() if one.is_stored}
+            known = {
+                number: (one, one.guard) for number, one in self._guarded.items() if one.is_stored
+            }
         stored = {guard.pipeline_id: guard for guard in self._records.all()}
         now = self._clock.now()
         with self._lock:
             for number, guard in stored.items():
                 self._take_over(guard, known.get(number), now)
-            for number, one in known.items():
+            for number, (one, _) in known.items():
                 if number not in stored and self._guarded.get(number) is one:
                     del self._guarded[number]
         self.write_seen()
-        self._use.renew()
 
-    def _take_over(self, guard: Guard, known: Guarded | None, now: datetime) -> None:
-        one = self._guarded.get(guard.pipeline_id)
-        if one is None or (one is known and one.guard.version != guard.version):
-            self._guarded[guard.pipeline_id] = Guarded(none_after(guard, now), next_at=now)
-        elif one is known and not one.is_stopping:
-            one.note_stored(guard, now=now)
+    def _take_over(self, stored: Guard, known: tuple[Guarded, Guard] | None, now: datetime) -> None:
+        one = self._guarded.get(stored.pipeline_id)
+        before = known[1] if known is not None and known[0] is one else None
+        if one is None or (before is not None and before.version != stored.version):
+            self._guarded[stored.pipeline_id] = Guarded(none_after(stored, now), next_at=now)
+        elif before is not None and not one.is_stopping:
+            one.note_stored(stored, before=before, now=now)

@@ -20,6 +20,8 @@ from dashboard.services.pipeline_use import PipelineUse
 from dashboard.store.guard_records import GuardRecords
 
 NOBODY = "Cannot stop it: nobody is signed in."
+#: Of the platform or of the database: what follows says which.
+FAILED = "The idle guard could not look at it."
 FOREIGN = "It was deployed again from elsewhere since. It is not the idle guard's to stop."
 HIDDEN = "Cannot stop it: this dashboard's account does not see it."
 ANOTHER = "Off: the pipeline that it watched is gone, and another one has its number."
@@ -40,8 +42,6 @@ class GuardLook:
     ----------
     identity
         Whose token it works with; None while nobody is signed in.
-    undeploy
-        Stops a pipeline, and tells whoever follows it.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
@@ -85,17 +85,21 @@ class GuardLook:
             Whether it is still the one that is watched: asked right before the stop.
         """
         try:
+            return self._look_or_let_go(one, is_current)
+        except _HiddenError:
+            problem = HIDDEN
+        except DashboardError as exc:
+            problem = f"{FAILED} {exc.message}"
+        except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
+            problem = f"{FAILED} {self._on_unexpected(exc).message}"
+        self._fail(one, problem)
+        return False
+
+    def _look_or_let_go(self, one: Guarded, is_current: Callable[[Guarded], bool]) -> bool:
+        try:
             return self._look(one, is_current)
         except _Another:
             return self._let_go(one)
-        except _HiddenError:
-            self._fail(one, HIDDEN)
-        except DashboardError as exc:
-            self._fail(one, f"The platform could not be asked. {exc.message}")
-        except Exception as exc:  # noqa: BLE001 - a worker's failure must reach the page
-            error = self._on_unexpected(exc)
-            self._fail(one, f"The platform could not be asked. {error.message}")
-        return False
 
     def _look(self, one: Guarded, is_current: Callable[[Guarded], bool]) -> bool:
         guard, who = one.guard, self._identity()
@@ -113,7 +117,7 @@ class GuardLook:
         if is_ours and guard.minutes is not None and one.counts_from is not None:
             return self._try_to_weigh(one, who, is_current)
         one.problem, one.failures = "" if is_ours else FOREIGN, 0
-        one.plan(self._pace, now=now, is_in_use=False)
+        one.plan(self._pace, now=self._clock.now(), is_in_use=False)
         return False
 
     def _status(self, who: Identity, guard: Guard) -> DeploymentStatus:
@@ -149,11 +153,13 @@ class GuardLook:
         is_in_use = self._is_in_use(one)
         if not is_in_use and self._wants_log(one):
             self._read_log(one, who)
-        if not is_in_use and self._is_due(one) and one.state in STOPPABLE:
-            if self._may_be_replaced(who, one.guard):
-                raise NotYet
-            if is_current(one) and self._stop.stop(one, who):
-                return True
+        is_due = not is_in_use and self._is_due(one) and one.state in STOPPABLE
+
+        def is_ours() -> bool:
+            return is_current(one) and self._is_still_ours(who, one.guard)
+
+        if is_due and is_current(one) and self._stop.stop(one, who, is_ours):
+            return True
         one.problem, one.failures = "", 0
         one.plan(self._pace, now=self._clock.now(), is_in_use=is_in_use)
         return False
@@ -201,13 +207,19 @@ class GuardLook:
         versions = self._found(who, guard).versions
         return versions[0].version == guard.version if versions else running <= {guard.version}
 
-    def _may_be_replaced(self, who: Identity, guard: Guard) -> bool:
-        """Whether somebody has just made another version, which a deploy does first."""
+    def _is_still_ours(self, who: Identity, guard: Guard) -> bool:
+        """Whether nobody has deployed another version since, nor may be about to.
+
+        A deploy makes a version first; one that is older may have been saved only.
+        """
         versions = self._found(who, guard).versions
         newest = versions[0] if versions else None
         if newest is None or newest.version == guard.version:
+            return True
+        if self._clock.now() - newest.created_at < _FRESH_VERSION:
             return False
-        return self._clock.now() - newest.created_at < _FRESH_VERSION
+        status = self._status(who, guard)
+        return status.state in STOPPABLE and self._is_ours(who, guard, status)
 
     def _found(self, who: Identity, guard: Guard) -> Pipeline:
         """Read the pipeline that is watched; its number may be another one's by now.
@@ -229,11 +241,7 @@ class GuardLook:
     def _let_go(self, one: Guarded) -> bool:
         """Forget a guard whose pipeline is not there any more: what has its number is not its."""
         guard = one.guard
-        try:
-            is_first = self._records.drop(guard.pipeline_id, guard.version)
-        except DashboardError as exc:
-            self._fail(one, f"The platform could not be asked. {exc.message}")
-            return False
+        is_first = self._records.drop(guard.pipeline_id, guard.version)
         _LOG.warning("pipeline %d is another one now: its idle guard is gone", guard.pipeline_id)
         who = self._identity()
         if is_first and who is not None:

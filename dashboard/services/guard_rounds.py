@@ -14,6 +14,9 @@ from dashboard.services.guard_look import GuardLook
 from dashboard.services.guard_state import Guarded, Pace
 from dashboard.services.pipeline_use import PipelineUse
 
+#: The pool has a thread more: on a platform that is slow, what is stored is read and written all
+#: the same. Other dashboards would take what is not told of for minutes to be over.
+LOOKS_AT_ONCE = 2
 #: So many minutes after the pool took nothing it is tried again.
 _AGAIN_MIN = 1 / 12
 #: How often what is stored is read, in minutes.
@@ -66,7 +69,7 @@ class GuardRounds:
             self._ticked = (now, monotonic)
             sync = not self._is_syncing and (self._sync_at is None or now >= self._sync_at)
             self._is_syncing |= sync
-            due = [one for one in self._book.all() if one.next_at <= now and not one.is_looking]
+            due = self._due(now)
             for one in due:
                 one.is_looking = True
                 one.turn += 1
@@ -80,6 +83,13 @@ class GuardRounds:
                     # It may stand in the queue all the same.
                     one.turn, one.is_looking = turn + 1, False
                     one.next_at = now + self._pace.minutes(_AGAIN_MIN)
+
+    def _due(self, now: datetime) -> list[Guarded]:
+        """Return what is to be looked at now, what has waited longest first."""
+        watched = self._book.all()
+        due = [one for one in watched if one.next_at <= now and not one.is_looking]
+        free = LOOKS_AT_ONCE - sum(one.is_looking for one in watched)
+        return sorted(due, key=lambda one: one.next_at)[: max(free, 0)]
 
     def close(self) -> None:
         """Look at nothing any more."""

@@ -155,19 +155,28 @@ class Guarded:
         used_at = None
         with self.lock:
             if newest is not None:
-                used_at = min(moment_of(newest) or now, now)
+                used_at = moment_of(newest) or now
                 if self.log_read_at is not None and newest != self.log_newest:
                     used_at = max(used_at, self.log_read_at)
+                # A clock may be fast, and ours may have been put back since the log was read.
+                used_at = min(used_at, now)
             self.log_newest, self.log_read_at = newest, now
             return used_at is not None and self.note_use(LastUse(used_at))
 
-    def note_stored(self, stored: Guard, *, now: datetime) -> None:
+    def note_stored(self, stored: Guard, *, before: Guard, now: datetime) -> None:
         """Take in what stands in the database, where another process may have written.
 
         What lies in the future was written before the clock was put back, and says nothing now.
+
+        Parameters
+        ----------
+        before
+            The guard as it was here before `stored` was read: what was chosen since is newer.
         """
         with self.lock:
             known = self.guard
+            if (known.minutes, known.kept_until) != (before.minutes, before.kept_until):
+                return
             uses = [at for at in (stored.used_at, known.used_at) if at is not None and at <= now]
             ready_at = stored.ready_at
             if ready_at is None or ready_at > now:
@@ -198,6 +207,7 @@ class Guarded:
         with self.lock:
             self.is_sure = False
             self.next_at = now
+            self.not_before, self.is_notice = None, False
             self.guard = none_after(self.guard, now)
 
     def set_minutes(self, minutes: int | None, pace: Pace, *, now: datetime) -> bool:

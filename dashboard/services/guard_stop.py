@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 from dashboard.domain.activity import Act, ActResult
 from dashboard.domain.identity import Identity
@@ -18,10 +21,11 @@ from dashboard.store.guard_records import GuardRecords
 
 #: How the guard signs in the activity log.
 SIGNED = "idle guard"
-#: What a stop may take before another dashboard tries it.
-_CLAIM = timedelta(minutes=2)
-
-Undeploy = Callable[[Identity, Pipeline], object]
+#: So long nothing begins elsewhere, and no other dashboard tries it.
+_CLAIM: Final = timedelta(seconds=75)
+#: So much of it must be left when the stop is sent: what has waited must meet it as it leaves it.
+_SENDING: Final = timedelta(seconds=45)
+_LOG = logging.getLogger(__name__)
 
 
 class NotYet(Exception):
@@ -32,14 +36,39 @@ class NotYet(Exception):
         self.told = told
 
 
-class GuardStop:
-    """Stops one pipeline at a time. Thread-safe.
+class Undeploy(Protocol):
+    """Stops a pipeline version, and tells whoever follows it."""
+
+    def __call__(
+        self, who: Identity, pipeline: Pipeline, *, version: str, may_send: Callable[[], bool]
+    ) -> None:
+        """Send it if `may_send`, asked right before, allows it; raise NotYet if nothing was."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A stop that is reserved for this process.
 
     Parameters
     ----------
-    undeploy
-        Stops a pipeline, and tells whoever follows it.
+    until
+        When it lapses by the time of day, as the other dashboards see it.
+    until_s
+        When it lapses by the monotonic clock: that of the day may be put back meanwhile.
     """
+
+    until: datetime
+    until_s: float
+
+    def left(self, clock: Clock) -> timedelta:
+        """Return how long it still holds."""
+        by_monotonic = timedelta(seconds=self.until_s - clock.monotonic())
+        return min(self.until - clock.now(), by_monotonic)
+
+
+class GuardStop:
+    """Stops one pipeline at a time. Thread-safe."""
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
@@ -60,13 +89,19 @@ class GuardStop:
         self._clock = clock
         self._pace = pace
 
-    def stop(self, one: Guarded, who: Identity) -> bool:
+    def stop(self, one: Guarded, who: Identity, is_ours: Callable[[], bool]) -> bool:
         """Undeploy it, if nothing has come up since; whether it was undeployed.
+
+        Parameters
+        ----------
+        is_ours
+            Whether what runs is still what is guarded: asked right before it is sent. What it
+            raises is raised here.
 
         Raises
         ------
         NotYet
-            The platform did not do it.
+            Nothing was sent, or the platform did not do it.
         """
         number = one.guard.pipeline_id
         # Nothing begins here from now on, and nothing at the other dashboards from the claim on.
@@ -74,34 +109,55 @@ class GuardStop:
             now = self._clock.now()
             if not is_free or not one.begin_stop(self._pace, self._use.last(number), now=now):
                 return False
+            claim = _Claim(now + _CLAIM, self._clock.monotonic() + _CLAIM.total_seconds())
             try:
-                if not self._claim(one, now, now + _CLAIM):
+                if not self._is_claimed(one, now, claim):
                     return False
-                self._undeploy_claimed(one, who, now + _CLAIM)
+                self._undeploy_claimed(one, who, is_ours, claim)
             finally:
                 one.end_stop()
         guard = one.guard
         self.note(guard, who, f"Unused for {guard.minutes} min.")
         return True
 
-    def _claim(self, one: Guarded, now: datetime, until: datetime) -> bool:
+    def _is_claimed(self, one: Guarded, now: datetime, claim: _Claim) -> bool:
         """Whether no other dashboard uses, stops or keeps it; none begins to from then on."""
         return one.is_stored and self._records.claim_stop(
-            one.guard, owner=self._use.owner, now=now, until=until
+            one.guard, owner=self._use.owner, now=now, until=claim.until
         )
 
-    def _undeploy_claimed(self, one: Guarded, who: Identity, until: datetime) -> None:
-        guard = one.guard
+    def _undeploy_claimed(
+        self, one: Guarded, who: Identity, is_ours: Callable[[], bool], claim: _Claim
+    ) -> None:
+        guard, is_sent = one.guard, False
+
+        def may_send() -> bool:
+            nonlocal is_sent
+            is_sent = is_ours() and claim.left(self._clock) >= _SENDING
+            return is_sent
+
         try:
-            self._undeploy(who, pipeline_of(guard))
-        except Exception as exc:  # noqa: BLE001 - whatever it was, it is tried again
+            self._undeploy(who, pipeline_of(guard), version=guard.version, may_send=may_send)
+        except Exception as exc:
+            self._release(guard, claim)
+            if not is_sent:
+                raise
             error = exc if isinstance(exc, DashboardError) else self._on_unexpected(exc)
-            self._records.release_stop(guard, until=until)
             if one.failures == 0:
                 self.note(guard, who, error.message, result=ActResult.FAILED)
             raise NotYet(f"It could not be stopped. {error.message}") from None
-        # With it the claim goes, and what has waited for it finds a pipeline that is stopped.
-        self._records.drop(guard.pipeline_id, guard.version)
+        try:
+            # With it the claim goes, and what has waited for it finds a pipeline that is stopped.
+            self._records.drop(guard.pipeline_id, guard.version)
+        except DashboardError:
+            # The next look finds that it is not deployed.
+            _LOG.warning("the idle guard of a pipeline that it stopped could not be forgotten")
+
+    def _release(self, guard: Guard, claim: _Claim) -> None:
+        try:
+            self._records.release_stop(guard, until=claim.until)
+        except DashboardError:
+            _LOG.warning("a stop could not be given back; it lapses soon")
 
     def note(
         self,

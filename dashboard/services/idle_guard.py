@@ -129,11 +129,12 @@ class IdleGuard:
         if minutes is not None and not 1 <= minutes <= MOST_MINUTES:
             raise InvalidInput("Between 1 minute and a week.", field="minutes")
         one, now = self._known(pipeline), self._clock.now()
-        if one.guard.minutes == minutes:
-            return Outcome("")
         # Where it is stored, the database says whether it is in time: others may stop it, too.
+        # Or have changed it a moment ago, so that it is written also where it looks the same.
         if one.is_stored and not self._records.set_minutes(pipeline.pipeline_id, minutes, now=now):
             raise _being_stopped(pipeline)
+        if one.guard.minutes == minutes:
+            return Outcome("")
         if not one.set_minutes(minutes, self._pace, now=now) and not one.is_stored:
             raise _being_stopped(pipeline)
         told = "Off." if minutes is None else f"Stops after {minutes} min without a request."
@@ -164,14 +165,6 @@ class IdleGuard:
     def disarm(self, pipeline_id: int, version: str) -> None:
         """Forget a pipeline version that was undeployed; a later one stays under guard."""
         self._book.drop(pipeline_id, version)
-
-    def used(self, pipeline_id: int) -> None:
-        """Note an inference that was sent from here just now."""
-        self._use.used(pipeline_id)
-
-    def in_use(self, pipeline_id: int) -> AbstractContextManager[None]:
-        """Count an inference as under way within the block: it is not stopped meanwhile."""
-        return self._use.in_use(pipeline_id)
 
     def held(self, pipeline_id: int) -> AbstractContextManager[None]:
         """Do not stop the pipeline within the block, such as while it is deployed again.

@@ -15,6 +15,7 @@ from typing import Any, Final
 from dashboard.connectors.table_formats import TableFormat
 from dashboard.domain.deployment_settings import DeploymentSettings
 from dashboard.domain.run import Run
+from dashboard.domain.sent_value import reads_of
 from dashboard.domain.table import FLAG_DEFAULTS, TEXT_COLUMN, Passport
 
 
@@ -49,7 +50,7 @@ def notebook(
     inputs, infer, show = (
         (_Cell(_INPUTS_TEXT, _INPUTS), _INFER, _SHOW)
         if run.is_of_texts
-        else (_Cell("Make what is sent: the model's columns.", _COLUMN_INPUTS), _OUTPUTS, _SHOW_ALL)
+        else (_Cell(_COLUMN_INPUTS_TEXT, _COLUMN_INPUTS), _OUTPUTS, _SHOW_ALL)
     )
     named = _NAMES if run.is_of_texts else _COLUMN_NAMES
     cells = [
@@ -121,12 +122,19 @@ def _facts(run: Run, passport: Passport, timeout_s: float) -> str:
         "TEXT_COLUMN": run.text_column,
         "DEFAULTS": dict(FLAG_DEFAULTS),
         "INPUT_COLUMNS": list(run.input_columns),
-        "NUMBERS": [one.name for one in passport.columns if one.type.startswith(_NUMBER_TYPES)],
+        "READS": _reads(run, passport),
         "ROWS_DONE": run.rows_done,
         "ROWS_TOTAL": run.rows_total,
         "TIMEOUT_S": timeout_s,
     }
     return "\n".join(f"{name} = {value!a}" for name, value in facts.items())
+
+
+def _reads(run: Run, passport: Passport) -> dict[str, tuple[str, bool]]:
+    """Return the type of the values that texts become, by column, and whether it is a list."""
+    held = {column.name: column.type for column in passport.columns}
+    kinds = {name: reads_of(run.reads.get(name) or held[name]) for name in run.input_columns}
+    return {name: (kind.leaf, bool(kind.sizes)) for name, kind in kinds.items() if kind is not None}
 
 
 def _reading(words: str) -> str:
@@ -145,12 +153,10 @@ def _deploying(settings: DeploymentSettings) -> str:
     )
 
 
-_NUMBER_TYPES: Final = ("int", "uint", "float", "double", "halffloat")
-
 _TITLE: Final = """\
 # Repeat a run
 
-Summarizes the table of the run of {moment} again, with the Wallaroo SDK, `requests` and `pandas`.\
+Sends the table of the run of {moment} again, with the Wallaroo SDK, `requests` and `pandas`.\
 """
 
 _LOG_IN_TEXT: Final = """\
@@ -240,7 +246,7 @@ if is_same_input:
     print("The input is the run's, byte for byte.")
 else:
     print("THE SOURCE HAS CHANGED since the run: its SHA-256 is another one.")
-    print("The summaries below are of what the source holds now.")
+    print("What follows is of what the source holds now.")
 """
 
 _JSON_START: Final = """\
@@ -378,23 +384,58 @@ if not set(INPUT_COLUMNS) <= set(table):
 print(f"{len(table[INPUT_COLUMNS[0]]):,} rows, {len(table):,} columns")
 """
 
+_COLUMN_INPUTS_TEXT: Final = """\
+Make what is sent: the model's columns. A text becomes what the model reads; a row in which one \
+cannot is not sent, as in the run.\
+"""
+
 _COLUMN_INPUTS: Final = """\
+import json
+import math
+import re
+from decimal import Decimal
+
 import pandas as pd
 
+FLAGS = {"true": True, "false": False, "1": True, "0": False}
+NUMBER = re.compile(r"[+-]?(?:\\d+(?:\\.\\d*)?|\\.\\d+)(?:[eE][+-]?\\d+)?", re.ASCII)
 
-def as_number(value):
+
+def value_of(text, kind):
+    if kind == "bool":
+        return FLAGS[text.lower()]
+    if not NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError
+    if "int" in kind:
+        exact = Decimal(text)
+        bits = int(kind.split("int")[1]) - (kind[0] != "u")
+        least = 0 if kind[0] == "u" else -(2**bits)
+        if exact != int(exact) or not least <= exact < 2**bits:
+            raise ValueError
+        return int(exact)
+    is_whole = text.lstrip("+-").isdecimal() and abs(float(text)) < 2**63
+    return int(text) if kind == "number" and is_whole else float(text)
+
+
+def as_sent(value, kind, is_list):
     if not isinstance(value, str):
         return value
-    text = value.strip()  # a cell of CSV
+    text = value.strip()
     if not text:
         return None
-    return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    if is_list:
+        return json.loads(text) if text.startswith("[") else [value_of(text, kind)]
+    return value_of(text, kind)
 
 
-sent = {
-    name: [as_number(value) for value in table[name]] if name in NUMBERS else table[name]
-    for name in INPUT_COLUMNS
-}
+sent = {name: list(table[name]) for name in INPUT_COLUMNS}
+refused = set()
+for name, (kind, is_list) in READS.items():
+    for number, value in enumerate(sent[name]):
+        try:
+            sent[name][number] = as_sent(value, kind, is_list)
+        except (KeyError, ValueError):
+            refused.add(number)
 inputs = pd.DataFrame(sent, dtype=object)
 """
 
@@ -465,6 +506,9 @@ result = pd.DataFrame({{"{TEXT_COLUMN}": texts, "summary_text": summaries, "erro
 _OUTPUTS: Final = """\
 answers = []
 for number in range(len(inputs)):
+    if number in refused:
+        answers.append({"error": "A value of this row is not what the model reads."})
+        continue
     try:
         answer = pipeline.infer(inputs.iloc[[number]], timeout=TIMEOUT_S).iloc[0].to_dict()
         answers.append({name: one for name, one in answer.items() if name.startswith("out.")})

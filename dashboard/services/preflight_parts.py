@@ -73,6 +73,7 @@ class Walk:
     failure: FetchFailed | None = None
     first: FirstRow | None = None
     columns: Sequence[ColumnFacts] = ()
+    format: str = ""
     row: WaitingRow | None = None
     pipeline: Pipeline | None = None
 

@@ -21,7 +21,8 @@ from dashboard.services.catalog import GatewayOf
 from dashboard.services.checks import Checks
 from dashboard.services.connection_tests import ConnectionTests
 from dashboard.services.preflight_parts import Cancelled, FirstRow, Found, Walk, pipeline_of
-from dashboard.services.run_rows import WaitingRow, check_columns, columns_to_send
+from dashboard.services.run_columns import first_cells, model_reads, types_to_send
+from dashboard.services.run_rows import WaitingRow, check_columns, columns_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +114,7 @@ class SourceSteps:
             walk.details = None
         if sink.row is None:
             raise InvalidInput("The table has no rows.", hint="Put at least one row into it.")
-        walk.first, walk.columns = sink, fetched.columns
+        walk.first, walk.columns, walk.format = sink, fetched.columns, fetched.format
         rows = "row" if fetched.rows == 1 else "rows"
         return f"{fetched.rows:,} {rows}, {fetched.format}", fetched.fetch_ms
 
@@ -125,18 +126,21 @@ class SourceSteps:
         if version is None or version.is_summarizer:
             check_columns(walk.columns)
             walk.row = _text_row(walk.first.row)
-            if walk.row.lacks_text:
+            if walk.row.unfit:
                 raise InvalidInput("The first row has no text.", hint="Look at the table.")
             told = f"“{TEXT_COLUMN}” holds texts"
         else:
+            cells = first_cells(walk.first.row)
             reads: Sequence[ColumnFacts] = ()
-            # What is not deployed tells nothing; then every column is sent.
+            # What is not told may be anything: then every column is sent.
             with contextlib.suppress(DashboardError):
-                reads = self._gateway().model_inputs(walk.who, pipeline)
-            names = columns_to_send(walk.columns, reads)
-            values = {name: walk.first.row.column(name).to_pylist()[0] for name in names}
-            walk.row = WaitingRow(0, None, values, again=False, is_text=False)
-            told = f"{len(names):,} {'column' if len(names) == 1 else 'columns'}"
+                reads = model_reads(self._gateway(), walk.who, pipeline, version)
+            sent = types_to_send(walk.columns, reads, cells, words=walk.format)
+            values = {column.name: cells[column.name][0] for column in sent}
+            walk.row = columns_row(0, values, {column.name: column.type for column in sent})
+            if walk.row.unfit:
+                raise InvalidInput(walk.row.unfit, hint="Look at the table.")
+            told = f"{len(sent):,} {'column' if len(sent) == 1 else 'columns'}"
         walk.first = None
         return told, None
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dashboard.domain.identity import Identity
 from dashboard.domain.model import ModelVersion
 from dashboard.domain.pipeline import Pipeline
 from dashboard.domain.run import Run
-from dashboard.domain.table import TEXT_COLUMN
+from dashboard.domain.table import TEXT_COLUMN, ColumnFacts
 from dashboard.domain.workspace import Workspace
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Query, Reads
-from dashboard.services.run_rows import columns_to_send
+from dashboard.services.run_columns import (
+    ROWS_LOOKED_AT,
+    first_cells,
+    model_reads,
+    types_to_send,
+)
 from dashboard.services.runs import RunService
 from dashboard.services.tables import TableStore
 
@@ -22,6 +27,7 @@ RUNS = "runs"
 _RECENT = 50
 _FRESH_S = 3.0
 _LAST_FRESH_S = 10.0
+_READS_FRESH_S = 15.0
 
 
 class RunActions:
@@ -56,6 +62,38 @@ class RunActions:
 
         return Query((who.key, RUNS, "last"), load, _LAST_FRESH_S)
 
+    def model_reads(
+        self, who: Identity, pipeline: Pipeline, version: ModelVersion
+    ) -> Query[tuple[ColumnFacts, ...]]:
+        """Return what the first model of a pipeline reads; nothing where nobody tells."""
+        made = pipeline.versions[0].version if pipeline.versions else ""
+        return Query(
+            (who.key, "model_reads", pipeline.pipeline_id, made, version.version),
+            lambda: model_reads(self._gateway(), who, pipeline, version),
+            _READS_FRESH_S,
+        )
+
+    def columns(
+        self, who: Identity, table_id: str, reads: Sequence[ColumnFacts]
+    ) -> tuple[ColumnFacts, ...]:
+        """Return the columns of a table to send to a model of columns, with what goes out for each.
+
+        Parameters
+        ----------
+        reads
+            What the model reads, from `model_reads`.
+
+        Raises
+        ------
+        InvalidInput
+            As `columns_to_send`.
+        NotFound, AccessDenied
+            As `TableStore.passport`.
+        """
+        passport = self._tables.passport(who, table_id)
+        first = first_cells(self._tables.page(who, table_id, limit=ROWS_LOOKED_AT))
+        return types_to_send(passport.columns, reads, first, words=passport.format)
+
     def start(  # noqa: PLR0913 - as `RunService.submit`
         self,
         who: Identity,
@@ -73,7 +111,10 @@ class RunActions:
         `RunService.submit`.
         """
         first = self._first_model(who, pipeline, model_version)
-        columns = () if first.is_summarizer else self._columns(who, table_id, pipeline)
+        columns: tuple[ColumnFacts, ...] = ()
+        if not first.is_summarizer:
+            reads = model_reads(self._gateway(), who, pipeline, first)
+            columns = self.columns(who, table_id, reads)
         run = self._runs.submit(
             who,
             table_id=table_id,
@@ -82,7 +123,8 @@ class RunActions:
             workspace=workspace,
             replicas=replicas,
             text_column=text_column or TEXT_COLUMN,
-            input_columns=columns,
+            input_columns=[column.name for column in columns],
+            input_types=[column.type for column in columns],
         )
         self._reads.invalidate(who.key, RUNS)
         rows = "row" if run.rows_total == 1 else "rows"
@@ -109,7 +151,3 @@ class RunActions:
         models = self._gateway().list_models(who, pipeline.workspace_id)
         versions = (version for model in models for version in model.versions)
         return next((one for one in versions if one.version == steps[0].model_version), known)
-
-    def _columns(self, who: Identity, table_id: str, pipeline: Pipeline) -> tuple[str, ...]:
-        passport = self._tables.passport(who, table_id)
-        return columns_to_send(passport.columns, self._gateway().model_inputs(who, pipeline))

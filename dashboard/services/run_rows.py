@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.domain.evidence import count_unfounded
 from dashboard.domain.inference import Answer
 from dashboard.domain.run import RowState
+from dashboard.domain.sent_value import sent_row
 from dashboard.domain.table import (
     FLAG_COLUMNS,
     FLAG_DEFAULTS,
@@ -24,7 +25,6 @@ from dashboard.domain.table import (
     ColumnFacts,
     fit_of,
     is_flag_type,
-    is_text_type,
 )
 from dashboard.errors import InvalidInput, UnexpectedAnswer
 from dashboard.store.blocks import BlockSpot
@@ -55,6 +55,8 @@ class WaitingRow:
         How often a request was lost that held this row alone.
     most_together
         How many rows a request with this one may hold; halved whenever such a request failed.
+    problem
+        Why its values are not what the model reads; empty if they are.
     """
 
     index: int
@@ -64,11 +66,14 @@ class WaitingRow:
     attempts: int = 0
     most_together: int = _NO_LIMIT
     is_text: bool = True
+    problem: str = ""
 
     @property
-    def lacks_text(self) -> bool:
-        """Whether there is nothing to send."""
-        return self.is_text and not isinstance(self.text, str)
+    def unfit(self) -> str:
+        """Why it cannot be sent, in plain words; empty if it can."""
+        if self.is_text and not isinstance(self.text, str):
+            return "This row has no text."
+        return self.problem
 
 
 def check_columns(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN) -> None:
@@ -93,44 +98,6 @@ def check_columns(columns: Sequence[ColumnFacts], text_column: str = TEXT_COLUMN
         raise InvalidInput(f"The column “{column.name}” must hold texts; it holds {column.type}.")
 
 
-def columns_to_send(
-    columns: Sequence[ColumnFacts], reads: Sequence[ColumnFacts] = ()
-) -> tuple[str, ...]:
-    """Return the columns of a table to send to a model that is no summarizer.
-
-    Parameters
-    ----------
-    reads
-        What the model reads, as far as the platform tells; without it every column is sent. Only
-        texts are told from other types: the engine fits numbers to what the model wants.
-
-    Raises
-    ------
-    InvalidInput
-        A column is missing, there twice, or of another type; the message names it.
-    """
-    types = {column.name: column.type for column in columns}
-    wanted = tuple(column.name for column in reads) or tuple(types)
-    check_sent(columns, wanted)
-    for column in reads:
-        if column.type and is_text_type(column.type) != is_text_type(types[column.name]):
-            held = types[column.name]
-            raise InvalidInput(
-                f"The model reads {column.type} from “{column.name}”; the table holds {held} there."
-            )
-    return wanted
-
-
-def check_sent(columns: Sequence[ColumnFacts], names: Sequence[str]) -> None:
-    """Refuse a table that has not each of these columns once. Raises InvalidInput."""
-    known = [column.name for column in columns]
-    for name in names:
-        if name not in known:
-            raise InvalidInput(f"The table has no column “{name}”, which the model reads.")
-        if known.count(name) > 1:
-            raise InvalidInput(f"The table has the column “{name}” twice.")
-
-
 class RowFeed:
     """Gives the rows of a run in order, reading its table a block at a time.
 
@@ -142,6 +109,8 @@ class RowFeed:
         The column to send as the model's text.
     columns
         The columns to send to a model that is no summarizer; empty for one that is.
+    reads
+        What the model reads from each of them, as `sent_row` takes it.
     read
         Reads a block, away from the event loop.
     """
@@ -153,7 +122,9 @@ class RowFeed:
         read: Callable[[BlockSpot], Awaitable[pa.Table]],
         text_column: str = TEXT_COLUMN,
         columns: Sequence[str] = (),
+        reads: Mapping[str, str] | None = None,
     ) -> None:
+        self._reads = reads or {}
         self._text_column = text_column
         self._columns = columns
         self._spots = deque(spots)
@@ -189,12 +160,39 @@ class RowFeed:
         spot = self._spots[0]
         if any(self._marks[spot.first_row : spot.end_row]):
             block = await self._read(spot)
-            self._ready.extend(
-                _waiting_values(block, spot.first_row, self._marks, self._columns)
-                if self._columns
-                else _waiting_rows(block, spot.first_row, self._marks, self._text_column)
-            )
+            if self._columns:
+                # A block of long lists takes a while, and other runs share the event loop.
+                rows = await asyncio.to_thread(lambda: list(self._values(block, spot.first_row)))
+                self._ready.extend(rows)
+            else:
+                self._ready.extend(
+                    _waiting_rows(block, spot.first_row, self._marks, self._text_column)
+                )
         self._spots.popleft()
+
+    def _values(self, block: pa.Table, first_row: int) -> Iterator[WaitingRow]:
+        values = [block.column(name).to_pylist() for name in self._columns]
+        for number, cells in enumerate(zip(*values, strict=True), start=first_row):
+            mark = self._marks[number]
+            if mark != SKIP:
+                row = dict(zip(self._columns, cells, strict=True))
+                yield columns_row(number, row, self._reads, again=mark == SEND_AGAIN)
+
+
+def columns_row(
+    index: int, values: Mapping[str, Any], reads: Mapping[str, str], *, again: bool = False
+) -> WaitingRow:
+    """Return a row for a model of columns.
+
+    Parameters
+    ----------
+    values
+        The table's, by column.
+    reads
+        What the model reads from each column, as `sent_row` takes it.
+    """
+    sent, problem = sent_row(values, reads)
+    return WaitingRow(index, None, sent, again, is_text=False, problem=problem)
 
 
 def payload(row: WaitingRow) -> dict[str, Any]:
@@ -274,18 +272,6 @@ def _outputs_text(fields: Mapping[str, Any]) -> str:
     if not outputs:
         raise UnexpectedAnswer("The model's answer has no output in it.")
     return json.dumps(outputs, default=str)
-
-
-def _waiting_values(
-    block: pa.Table, first_row: int, marks: bytearray, columns: Sequence[str]
-) -> Iterator[WaitingRow]:
-    values = [block.column(name).to_pylist() for name in columns]
-    for number, cells in enumerate(zip(*values, strict=True)):
-        mark = marks[first_row + number]
-        if mark != SKIP:
-            sent = dict(zip(columns, cells, strict=True))
-            again = mark == SEND_AGAIN
-            yield WaitingRow(first_row + number, None, sent, again, is_text=False)
 
 
 def _waiting_rows(

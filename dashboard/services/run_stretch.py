@@ -160,9 +160,10 @@ class Stretch:
 
     async def _work(self, session: InferenceSession) -> None:
         while not self._ends() and (rows := await self._feed.take(self._size.now)):
-            if rows[0].lacks_text:
-                # Only rows of texts lack one, and they go alone.
-                await self._keep([failed(rows[0], "This row has no text.")])
+            if unfit := [failed(row, row.unfit) for row in rows if row.unfit]:
+                await self._keep(unfit)
+                rows = [row for row in rows if not row.unfit]
+            if not rows:
                 continue
             turn_at = self._clock.monotonic()
             async with self._gate:

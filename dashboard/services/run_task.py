@@ -226,7 +226,7 @@ class RunTask:
         async def read(spot: BlockSpot) -> pa.Table:
             return await self._away(tables.block, run.table_id, spot)
 
-        return RowFeed(spots, marks, read, run.text_column, run.input_columns)
+        return RowFeed(spots, marks, read, run.text_column, run.input_columns, run.reads)
 
     async def _one_stretch(self, feed: RowFeed) -> str | None:
         """Return what is wrong with the platform, or None if no row is left."""

@@ -15,10 +15,11 @@ from dashboard.domain.run import RowState, Run, RunRow, RunState
 from dashboard.domain.table import TEXT_COLUMN
 from dashboard.errors import AccessDenied, Conflict, InvalidInput, NotFound
 from dashboard.services.clock import Clock
+from dashboard.services.run_columns import check_sent
 from dashboard.services.run_host import IdentityOf, RunHost
-from dashboard.services.run_rows import check_columns, check_sent
+from dashboard.services.run_rows import check_columns
 from dashboard.services.run_task import RunProgress, RunSettings, left_over
-from dashboard.services.run_values import values_row
+from dashboard.services.run_values import shown_inputs, values_row
 from dashboard.store.run_records import RowResult, RowSample, RunRecords
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class RunService:
         replicas: int,
         text_column: str = TEXT_COLUMN,
         input_columns: Sequence[str] = (),
+        input_types: Sequence[str] = (),
     ) -> Run:
         """Queue a run and return its header at once.
 
@@ -93,8 +95,10 @@ class RunService:
         text_column
             The column of the table to send as the model's text.
         input_columns
-            The columns to send to a model that is no summarizer, from `columns_to_send`; its rows
-            go several in a request. Empty for the summarizer.
+            The columns to send to a model that is no summarizer, from `types_to_send`; its rows go
+            several in a request. Empty for the summarizer.
+        input_types
+            What goes out for each of them; empty where the cells go as they are.
 
         Raises
         ------
@@ -135,6 +139,7 @@ class RunService:
             replicas=max(replicas, 1),
             text_column=text_column,
             input_columns=tuple(input_columns),
+            input_types=tuple(input_types) if any(input_types) else (),
         )
         self._records.insert(run, self._host.claim())
         self._host.start(run, who, pipeline)
@@ -220,7 +225,7 @@ class RunService:
         if not run.is_of_texts:
             records = stored.select(list(run.input_columns)).to_pylist()
             return tuple(
-                values_row(index, inputs, results.get(index))
+                values_row(index, shown_inputs(inputs, run.reads), results.get(index))
                 for index, inputs in enumerate(records, start=first)
             )
         texts = stored.column(run.text_column).to_pylist()

@@ -37,15 +37,23 @@ class Turns:
             self._end(pipeline)
 
     @contextmanager
-    def undeploying(self, pipeline: Pipeline) -> Iterator[None]:
-        """Send an undeploy within the block, after whatever is being sent. May raise Conflict."""
-        self._begin(pipeline, is_deploy=False)
+    def undeploying(self, pipeline: Pipeline, *, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+        """Send an undeploy within the block, after whatever is being sent.
+
+        Raises
+        ------
+        Conflict
+            That was not over within `patience_s`.
+        """
+        self._begin(pipeline, is_deploy=False, patience_s=patience_s)
         try:
             yield
         finally:
             self._end(pipeline)
 
-    def _begin(self, pipeline: Pipeline, *, is_deploy: bool) -> None:
+    def _begin(
+        self, pipeline: Pipeline, *, is_deploy: bool, patience_s: float = _PATIENCE_S
+    ) -> None:
         number = pipeline.pipeline_id
 
         def is_settled() -> bool:
@@ -53,7 +61,7 @@ class Turns:
             return is_other_a_deploy is None or (is_deploy and is_other_a_deploy)
 
         with self._changed:
-            self._changed.wait_for(is_settled, _PATIENCE_S)
+            self._changed.wait_for(is_settled, patience_s)
             if number in self._is_deploy:
                 raise starting(pipeline) if self._is_deploy[number] else _stopping(pipeline)
             self._is_deploy[number] = is_deploy

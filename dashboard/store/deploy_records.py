@@ -148,7 +148,7 @@ class DeployRecords:
     def _record(self, row: RowMapping) -> DeployRecord:
         told: dict[str, Any] = dict(row)
         sealed = told.pop("settings_sealed")
-        return DeployRecord(**told, settings=self._opened(sealed, row["at"]))
+        return DeployRecord(**told, settings=self._opened(sealed, row["at"], row["version"]))
 
     def _sealed(self, record: DeployRecord) -> bytes | None:
         if record.settings is None:
@@ -156,10 +156,12 @@ class DeployRecords:
         told = engine_config(record.settings, _IMAGE, value_of=lambda one: one.value.reveal())
         return self._store.seal_text(json.dumps(told), bound_to=_binding(record.at))
 
-    def _opened(self, sealed: bytes | None, at: datetime) -> DeploymentSettings | None:
+    def _opened(
+        self, sealed: bytes | None, at: datetime, version: str
+    ) -> DeploymentSettings | None:
         try:
             told = self._store.open_text(sealed, bound_to=_binding(at))
-            return settings_of(json.loads(told)) if told else None
+            return settings_of(json.loads(told), version=version) if told else None
         except (DashboardError, ValueError):
             # Everything else of it is worth telling all the same.
             return None

@@ -17,7 +17,7 @@ from dashboard.domain.idle import Guard
 from dashboard.domain.run import RunState
 from dashboard.store.schema import GUARDS, RUNS
 from dashboard.store.texts import storable
-from dashboard.store.use_records import used_elsewhere
+from dashboard.store.use_records import still_holds, used_elsewhere
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, RowMapping
@@ -190,7 +190,8 @@ def _is_guard(guard: Guard) -> ColumnElement[bool]:
 
 
 def _is_not_stopping(now: datetime) -> ColumnElement[bool]:
-    return or_(GUARDS.c.stopping_until.is_(None), GUARDS.c.stopping_until <= now)
+    until = GUARDS.c.stopping_until
+    return or_(until.is_(None), not_(still_holds(until, now)))
 
 
 def _run_under_way(workspace_id: int, pipeline_name: str) -> ColumnElement[bool]:

@@ -61,7 +61,7 @@ class RunRecords(RowRecords):
                     "title_sealed": self._seal(run.run_id, "title", run.title),
                     "text_column_sealed": self._seal(run.run_id, "text_column", run.text_column),
                     "input_columns_sealed": self._seal(
-                        run.run_id, "input_columns", _names_text(run.input_columns)
+                        run.run_id, "input_columns", _columns_text(run)
                     ),
                     "claimed_by": claim.owner,
                     "claimed_until": claim.until,
@@ -238,8 +238,15 @@ class RunRecords(RowRecords):
         }
         # Runs of before there was a choice have none.
         private["text_column"] = private["text_column"] or TEXT_COLUMN
-        names = json.loads(private.pop("input_columns") or "[]")
-        return Run(state=RunState(record["state"]), input_columns=tuple(names), **clear | private)
+        columns = json.loads(private.pop("input_columns") or "[]")
+        # Runs of before types were kept have names alone.
+        pairs = [(one, "") if isinstance(one, str) else one for one in columns]
+        return Run(
+            state=RunState(record["state"]),
+            input_columns=tuple(name for name, _ in pairs),
+            input_types=tuple(kind for _, kind in pairs) if any(k for _, k in pairs) else (),
+            **clear | private,
+        )
 
     def _sealed_message(self, run_id: str, message: str) -> bytes | None:
         return self._seal(run_id, "message", message)
@@ -252,8 +259,13 @@ class RunRecords(RowRecords):
             return connection.execute(update(RUNS).where(which).values(**values)).rowcount > 0
 
 
-def _names_text(names: Sequence[str]) -> str:
-    return json.dumps(names) if names else ""
+def _columns_text(run: Run) -> str:
+    if not run.input_columns:
+        return ""
+    types = run.input_types
+    return json.dumps(
+        list(zip(run.input_columns, types, strict=True)) if types else run.input_columns
+    )
 
 
 def _held(run_id: str, owner: str) -> ColumnElement[bool]:

@@ -16,10 +16,12 @@ from sqlalchemy import and_, delete, exists, insert, or_, select, update
 from dashboard.store.schema import GUARDS, PIPELINE_USES
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Column, ColumnElement
 
     from dashboard.store.database import Store
 
+#: Minutes are usual: what holds for so long was written before a clock was put back.
+_TOO_FAR: Final = timedelta(minutes=30)
 #: What has held no more for so long was left by a process that died.
 _SWEPT_AFTER: Final = timedelta(hours=6)
 
@@ -42,7 +44,9 @@ class UseRecords:
 
         False while the pipeline is being stopped: then it is not there, also if it was before.
         """
-        stopped = exists().where(GUARDS.c.pipeline_id == pipeline_id, GUARDS.c.stopping_until > now)
+        stopped = exists().where(
+            GUARDS.c.pipeline_id == pipeline_id, still_holds(GUARDS.c.stopping_until, now)
+        )
         # What is over for a moment only may be under way all the same: its owner was held up.
         is_left = PIPELINE_USES.c.until <= now - _SWEPT_AFTER
         # A renewal may have noted it before.
@@ -103,5 +107,10 @@ def used_elsewhere(pipeline_id: int, *, owner: str, now: datetime) -> ColumnElem
     return exists().where(
         PIPELINE_USES.c.pipeline_id == pipeline_id,
         PIPELINE_USES.c.owner != owner,
-        PIPELINE_USES.c.until > now,
+        still_holds(PIPELINE_USES.c.until, now),
     )
+
+
+def still_holds(until: Column[datetime], now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a claim or a use holds; with none at all it is unknown."""
+    return and_(until > now, until < now + _TOO_FAR)

@@ -15,7 +15,10 @@ def stored_settings(pipeline: Pipeline) -> DeploymentSettings | None:
     """What the running deployment was asked to take, if the platform has told."""
     current = runtime.current()
     known = live.read(current.catalog.deployment(current.identity(), pipeline), wait=False)
-    return settings_of(known.value.engine_config) if known.value is not None else None
+    if known.value is None:
+        return None
+    version = pipeline.versions[0].version if pipeline.versions else ""
+    return settings_of(known.value.engine_config, version=version)
 
 
 def model_version_of(pipeline: Pipeline) -> ModelVersion | None:

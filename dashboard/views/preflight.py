@@ -171,7 +171,7 @@ def _room(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Workspac
     # The first visit opens the room where something can be run.
     busy = next((one.workspace_id for one in pipelines if one.workspace_id in names), ids[0])
     wanted = st.query_params.get("workspace", "")
-    first = int(wanted) if wanted.isdigit() and int(wanted) in names else busy
+    first = next((one for one in ids if str(one) == wanted), busy)
     key = f"preflight_room_{first}"
     room_id = st.selectbox(
         "Workspace",

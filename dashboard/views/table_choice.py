@@ -17,6 +17,7 @@ from components.messages import field_error
 from components.run_bar import RunAct, start_bar
 from components.table_card import chosen_text_column, shown_rows, table_card
 from components.text import ago, count, md, plain
+from components.vocabulary import vocabulary_of
 from dashboard import live, runtime, session, strings
 from dashboard.connectors import registry
 from dashboard.domain.connection import Connection
@@ -26,20 +27,31 @@ from dashboard.domain.table import Passport
 from dashboard.domain.workspace import Workspace, labels
 from dashboard.errors import DashboardError
 from dashboard.views import deploying, try_one, ways_back
+from dashboard.views.run_fields import (
+    PIPELINE_KEY,
+    READY,
+    chosen_pipeline,
+    first_room,
+    first_version,
+    ready_first,
+    room_stands,
+    sent_columns,
+)
 
 _FETCH = "fetch"
 _START = "start_run"
-_PIPELINE = "summarize_pipeline"
 _POLL_S = 0.25
-_READY = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 
 def draw() -> None:
     """Draw the page."""
     current = runtime.current()
     who = current.identity()
-    told = "Choose where the texts come from, look at the table, then run."
-    with page_header("Summarize", told):
+    rooms = live.read(current.catalog.workspaces(who))
+    pipelines = live.read(current.catalog.pipelines(who), wait=False).value or ()
+    version = first_version(room_stands(rooms.value, pipelines), pipelines)
+    said = vocabulary_of(version)
+    with page_header(said.verb, said.choosing):
         st.button(
             "Preflight…",
             icon=":material/flight_takeoff:",
@@ -47,7 +59,6 @@ def draw() -> None:
             key="summarize_preflight",
             on_click=_preflight,
         )
-    rooms = live.read(current.catalog.workspaces(who))
     if rooms.value is None and rooms.error is not None:
         ways_back.show(rooms.error, what="your workspaces", key="summarize")
     elif rooms.value is None:
@@ -225,11 +236,7 @@ def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> tu
     """Draw the choice of a workspace; return it, and the field's key."""
     names = labels(rooms)
     ids = list(names)
-    # The first visit opens the room where something can be run.
-    busy = next((one.workspace_id for one in pipelines if one.workspace_id in names), ids[0])
-    wanted = st.query_params.get("workspace", "")
-    first = int(wanted) if wanted.isdigit() and int(wanted) in names else busy
-    key = f"summarize_room_{first}"
+    first, key = first_room(ids, pipelines)
     room_id = st.selectbox(
         "Workspace",
         ids,
@@ -353,10 +360,13 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline], linked: Sequence[Conn
             return
         offset, limit = shown_rows(passport)
         rows = current.tables.page_rows(who, table_id, offset=offset, limit=limit)
+        first_rows = current.tables.page_rows(who, table_id) if offset else rows
         before = current.tables.before(who, passport)
     except DashboardError as error:
         field_error(error.message, error.hint)
         return
+    version = first_version(room.workspace_id, pipelines)
+    goes_out = sent_columns(room, pipelines, passport, version)
     text_column, fit = table_card(
         passport,
         rows,
@@ -364,35 +374,16 @@ def _table(room: Workspace, pipelines: Sequence[Pipeline], linked: Sequence[Conn
         host=next((one.host or "" for one in linked if one.name == passport.connection_name), ""),
         before=before,
         zone=session.zone(),
-        is_of_texts=_takes_texts(room, pipelines),
+        is_of_texts=version is None or version.is_summarizer,
+        sent=goes_out,
+        first_rows=first_rows,
     )
-    _start(room, pipelines, passport, text_column if fit.fits else None)
+    can_be_sent = fit.fits and (goes_out is None or not goes_out.problem)
+    _start(room, pipelines, passport, text_column if can_be_sent else None)
 
 
 def _text_key(passport: Passport) -> str:
     return f"summarize_text_{passport.table_id}"
-
-
-def _ready_first(room: Workspace, pipelines: Sequence[Pipeline]) -> list[Pipeline]:
-    current = runtime.current()
-    who = current.identity()
-    here = [one for one in pipelines if one.workspace_id == room.workspace_id]
-    return sorted(here, key=lambda one: current.watch.look(who, one).state not in _READY)
-
-
-def _takes_texts(room: Workspace, pipelines: Sequence[Pipeline]) -> bool:
-    """Whether the pipeline chosen below the table begins with a summarizer, as far as is known."""
-    here = _ready_first(room, pipelines)
-    pipeline = _chosen_pipeline(here) if here else None
-    version = deploying.model_version_of(pipeline) if pipeline is not None else None
-    return version is None or version.is_summarizer
-
-
-def _chosen_pipeline(here: Sequence[Pipeline]) -> Pipeline:
-    """Return the pipeline chosen now; where there is only one, or none was chosen, the first."""
-    chosen = st.session_state.get(_PIPELINE)
-    number = chosen.pipeline_id if isinstance(chosen, Pipeline) else None
-    return next((one for one in here if one.pipeline_id == number), here[0])
 
 
 def _start(
@@ -400,7 +391,7 @@ def _start(
 ) -> None:
     current = runtime.current()
     who = current.identity()
-    here = _ready_first(room, pipelines)
+    here = ready_first(room.workspace_id, pipelines)
     if not here:
         st.markdown("This workspace has no pipeline yet. Make one on the page Pipelines.")
         st.button("Go to pipelines", key="summarize_pipelines", on_click=_see_pipelines)
@@ -408,7 +399,7 @@ def _start(
     pipeline = here[0]
     if len(here) > 1:
         pipeline = st.selectbox(
-            "Pipeline", here, format_func=lambda one: plain(one.name), key=_PIPELINE
+            "Pipeline", here, format_func=lambda one: plain(one.name), key=PIPELINE_KEY
         )
     state = current.watch.look(who, pipeline).state
     version = deploying.model_version_of(pipeline)
@@ -417,20 +408,20 @@ def _start(
         st.query_params.from_dict({"run": start.done.result})
         st.rerun()
     form = live.drawn_form(_START)
-    if state in _READY and version is None:
+    if state in READY and version is None:
         field_error("Which model version answers here is not known, so nothing can be recorded.")
 
     def act(asked: RunAct) -> None:
         if asked is RunAct.DEPLOY:
-            session.open_dialog("deploy", str(_chosen_pipeline(here).pipeline_id))
+            session.open_dialog("deploy", str(chosen_pipeline(here).pipeline_id))
         elif asked is RunAct.START and st.query_params.get("table") == passport.table_id:
-            _begin(room, _chosen_pipeline(here), passport, text_column, form)
+            _begin(room, chosen_pipeline(here), passport, text_column, form)
 
     start_bar(
         pipeline=pipeline.name,
         state=(state.value.lower() if state else "asking the platform…"),
         can_start=(
-            state in _READY
+            state in READY
             and version is not None
             and text_column is not None
             and passport.rows > 0
@@ -439,7 +430,7 @@ def _start(
         can_deploy=state is PipelineState.NOT_DEPLOYED,
         rows=passport.rows,
         on_act=act,
-        is_summarizer=version is None or version.is_summarizer,
+        verb=vocabulary_of(version).verb,
     )
     if start.error is not None:
         field_error(start.error.message, start.error.hint)
@@ -461,7 +452,7 @@ def _begin(
     column = drawn_column
     if version is not None and version.is_summarizer:
         column = chosen_text_column(passport, _text_key(passport))
-    if version is None or column is None or current.watch.look(who, pipeline).state not in _READY:
+    if version is None or column is None or current.watch.look(who, pipeline).state not in READY:
         return  # what is chosen now is drawn, with the reason why it cannot be started
     settings = deploying.stored_settings(pipeline)
     live.submit(

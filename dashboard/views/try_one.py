@@ -28,12 +28,19 @@ _READY: Final = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 def draw(room: Workspace, pipelines: Sequence[Pipeline]) -> None:
     """Draw the fold below the choice of a table."""
-    here = [one for one in pipelines if one.workspace_id == room.workspace_id]
+    here = [
+        one for one in pipelines if one.workspace_id == room.workspace_id and _takes_a_text(one)
+    ]
     if not here:
-        return  # what this workspace lacks is said above
+        return  # what this workspace lacks is said above, and other models take no text
     with st.expander("Try one text", icon=":material/edit_note:", key="try_one"):
         _form(here)
         _answer()
+
+
+def _takes_a_text(pipeline: Pipeline) -> bool:
+    version = deploying.model_version_of(pipeline)
+    return version is None or version.is_summarizer
 
 
 def _form(here: Sequence[Pipeline]) -> None:

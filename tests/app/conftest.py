@@ -16,7 +16,6 @@ import httpx
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.util import patch_config_options
 
 from dashboard import runtime, session
 from dashboard.domain.identity import Identity
@@ -224,7 +223,7 @@ def empty(_platform: Platform) -> Platform:
 
 
 @pytest.fixture
-def open_page() -> Iterator[Callable[..., AppTest]]:
+def open_page() -> Callable[..., AppTest]:
     """Give a function that opens a page as a browser does, in a session of its own."""
 
     def opened(name: str, **query: str) -> AppTest:
@@ -237,10 +236,7 @@ def open_page() -> Iterator[Callable[..., AppTest]]:
         at._page_hash = ""
         return at
 
-    # AppTest keeps our widgets' callbacks in the session state, where a server keeps none of them;
-    # what is ours there is pickled by `settle`.
-    with patch_config_options({"runner.enforceSerializableSessionState": False}):
-        yield opened
+    return opened
 
 
 def settle(at: AppTest) -> AppTest:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.testing.v1 import AppTest
 
 from dashboard import runtime
@@ -183,3 +184,16 @@ def test_a_new_connection_is_not_saved_while_the_sandbox_is_down(demo, box, open
     settle(at.run())
     assert {"new_connection_save", "new_connection_test"} <= set(off(at))
     assert WHY_OFF in words(at)
+
+
+def test_a_page_left_open_over_a_restart_is_drawn_with_what_its_browser_brings_along(
+    demo, open_page
+):
+    at = open_page("home")
+    brought = WidgetStates()
+    # A field of a page that is not drawn yet: what it holds cannot be read without it.
+    field = brought.widgets.add()
+    field.id, field.int_value = "$$ID-0123456789abcdef-run_page_1", 2
+    at._run(brought)
+    assert [one.value for one in at.title] == ["Home"]
+    assert not at.exception

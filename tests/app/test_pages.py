@@ -327,6 +327,12 @@ def test_a_finished_run_says_what_made_it_and_offers_to_retry_what_failed(demo, 
     assert strings.EMBEDDED_ENGINE in shown(words(at))
 
 
+def test_a_run_of_thousands_of_rows_counts_both_in_the_same_way(demo, open_page):
+    run_id = demo.keep_run(["One text."] * 1_003, failed=1)
+    at = settle(open_page("summarize", run=run_id))
+    assert "1,002 of 1,003 rows done" in shown(words(at))
+
+
 @pytest.mark.parametrize("page", ["summarize", "latency", "home"])
 def test_hostile_texts_of_a_run_raise_nothing(demo, open_page, page):
     run_id = demo.keep_run([*HOSTILE, "\u202etxet", ""], failed=3)

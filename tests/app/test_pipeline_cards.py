@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.util import patch_config_options
 
 from components.pipeline_facts import Holder, LastRequest, PipelineAct, PipelineFacts
 from dashboard.domain.deployment import advance
@@ -42,13 +40,6 @@ _WORDS = {
     PipelineState.ERROR: "Error, may recover",
     PipelineState.STOPPING: "Stopping, 42 s",
 }
-
-
-@pytest.fixture(autouse=True)
-def _callbacks_stay() -> Iterator[None]:
-    """Let AppTest keep the words of a choice in the session state, where a server keeps none."""
-    with patch_config_options({"runner.enforceSerializableSessionState": False}):
-        yield
 
 
 def text(at: AppTest) -> str:

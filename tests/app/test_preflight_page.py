@@ -64,6 +64,13 @@ def test_before_any_the_steps_are_named_and_nothing_is_claimed(linked, open_page
     assert "Green" not in told
 
 
+@pytest.mark.parametrize("workspace", ["²", "9" * 5_000, "-1", "x"])
+def test_an_address_that_names_no_workspace_opens_the_usual_one(linked, open_page, workspace):
+    at = settle(open_page("preflight", workspace=workspace))
+    assert not at.exception
+    assert at.selectbox[0].value == settle(open_page("preflight")).selectbox[0].value
+
+
 def test_red_is_deployed_and_gone_on_with_to_green(linked, open_page):
     platform = linked
     at = settle(open_page("preflight"))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect, sync_playwright
-from streamlit import get_option
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.util import patch_config_options
 
 import components.reading_pane as pane_module
 from components.reading_pane import ROWS_A_PAGE, pane_data
@@ -155,8 +155,9 @@ def test_a_choice_counts_once_then_the_page_decides_again():
 
 
 def test_the_panes_state_may_stay_in_a_session_that_must_be_picklable():
-    assert get_option("runner.enforceSerializableSessionState") is True
-    assert run_pane([0, 4], 0, [choice(4)]).session_state["pane"] is None
+    with patch_config_options({"runner.enforceSerializableSessionState": True}):
+        at = run_pane([0, 4], 0, [choice(4)])
+    assert at.session_state["pane"] is None
 
 
 def test_a_row_that_is_not_there_shows_the_first():

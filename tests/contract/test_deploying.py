@@ -70,12 +70,22 @@ def stored(platform):
     return read
 
 
+def values(settings):
+    return [(one.name, one.value.reveal()) for one in settings.environment]
+
+
 def check_kept(platform, settings):
     """The platform keeps what was asked for; of variables, names and values."""
     kept = stored(platform)
-    assert kept.environment == settings.environment
+    assert values(kept) == values(settings)
     bare = replace(kept, environment=()), replace(settings, environment=())
     assert differences(*bare) == ()
+
+
+def kept_from(version, settings):
+    """The same settings as a dialog sends them whose values were not typed anew."""
+    kept = tuple(replace(one, kept_from=version) for one in settings.environment)
+    return replace(settings, environment=kept)
 
 
 def runs(platform, version):
@@ -92,8 +102,27 @@ def test_what_was_asked_for_is_what_the_platform_keeps_and_runs(platform, settin
     assert not made.already_running
     check_kept(platform, settings)
     runs(platform, made.version)
-    again = deploy(platform, settings)
+    again = deploy(platform, kept_from(made.version, settings))
     assert (again.already_running, again.version) == (True, made.version)
+
+
+@pytest.mark.parametrize("typed", [PLANTED, "another-token"])
+def test_a_typed_value_is_a_new_deploy_whether_it_is_the_stored_one_or_not(platform, typed):
+    made = deploy(platform, FULL)
+    runs(platform, made.version)
+    kept = kept_from(made.version, FULL)
+    token = Variable("HF_TOKEN", SecretText(typed))
+    asked = replace(kept, environment=(token, *kept.environment[1:]))
+    again = deploy(platform, asked)
+    assert not again.already_running
+    check_kept(platform, asked)
+
+
+def test_a_value_that_was_kept_from_an_earlier_version_is_sent_again(platform):
+    first = deploy(platform, FULL)
+    runs(platform, deploy(platform, FULL).version)
+    asked = kept_from(first.version, FULL)
+    assert not deploy(platform, asked).already_running
 
 
 @pytest.mark.parametrize(
@@ -102,13 +131,15 @@ def test_what_was_asked_for_is_what_the_platform_keeps_and_runs(platform, settin
         {"autoscaling": None},
         {"label": ""},
         {"sidekick_acceleration": None},
-        {"environment": (Variable("HF_TOKEN", SecretText("another-token")),)},
+        {"environment": FULL.environment[:1]},
     ],
 )
 def test_a_single_change_is_a_new_deploy(platform, change):
-    runs(platform, deploy(platform, FULL).version)
-    assert not deploy(platform, replace(FULL, **change)).already_running
-    check_kept(platform, replace(FULL, **change))
+    made = deploy(platform, FULL)
+    runs(platform, made.version)
+    asked = kept_from(made.version, replace(FULL, **change))
+    assert not deploy(platform, asked).already_running
+    check_kept(platform, asked)
 
 
 def test_a_gpu_finds_no_room_in_the_sandbox_as_the_dialog_says(platform):
@@ -147,4 +178,7 @@ def test_the_code_that_is_shown_deploys_just_that(sandbox, platform, settings, t
     )
     assert done.returncode == 0, done.stderr
     check_kept(platform, settings)
-    assert deploy(platform, settings).already_running
+    version = platform.gateway.get_pipeline(
+        platform.who, workspace_id=platform.pipeline.workspace_id, name=platform.pipeline.name
+    ).versions[0]
+    assert deploy(platform, kept_from(version.version, settings)).already_running

@@ -90,8 +90,8 @@ class Desk:
     runs: RunService
     actions: RunActions
 
-    def start(self, table: pa.Table) -> Run:
-        draft = Passport("", "numbers", 1, 0, (), 1, "f" * 64, NOW, 1.0, "Parquet")
+    def start(self, table: pa.Table, *, words: str = "Parquet") -> Run:
+        draft = Passport("", "numbers", 1, 0, (), 1, "f" * 64, NOW, 1.0, words)
         saved = self.tables.save(self.who, draft, table)
         started = self.actions.start(
             self.who,
@@ -230,6 +230,82 @@ def test_what_a_model_without_a_schema_gets(
 def test_a_table_that_the_model_cannot_read_is_refused_before_anything_is_sent(desk: Desk):
     with pytest.raises(InvalidInput, match="no column “x”"):
         desk.start(pa.table({"parts": [[1.0]]}))
+    assert desk.engine.requests == []
+
+
+PLANTED = "n0t-a-number"
+TEXTS = {
+    "x": ["1", "2.5", PLANTED, " 4 ", "5"],
+    "parts": ["[1, 2]", "[1]", "[1]", PLANTED, "7"],
+    "name": ["1", "2", "3", "4", "5"],
+}
+
+
+def test_the_texts_of_a_csv_go_out_as_the_numbers_the_model_reads(
+    desk: Desk, platform: ScriptedPlatform, caplog: pytest.LogCaptureFixture
+):
+    run = desk.start(pa.table(TEXTS), words="CSV")
+    assert run.reads == {"x": "float", "parts": "list<item: float>"}
+    ended = desk.ended(run)
+    assert (ended.state, ended.rows_done, ended.rows_failed) == (RunState.DONE, 3, 2)
+    (inference,) = platform.requests(INFER)
+    assert json.dumps(inference.body) == json.dumps(
+        [
+            {"x": 1.0, "parts": [1, 2]},
+            {"x": 2.5, "parts": [1]},
+            {"x": 5.0, "parts": [7.0]},
+        ]
+    )
+    rows = desk.runs.rows(desk.who, run.run_id)
+    assert rows[4].inputs == {"x": 5.0, "parts": [7.0]}
+    assert [row.error for row in rows if row.state is RowState.FAILED] == [
+        "Column “x” must hold a number; this row holds a text.",
+        "Column “parts” must hold a list of numbers; this row holds a text.",
+    ]
+    assert PLANTED not in caplog.text
+    # The table itself is as it was fetched.
+    kept = desk.tables.page_rows(desk.who, run.table_id)
+    assert [row["x"] for row in kept] == TEXTS["x"]
+    # A retry sends what a run sends: nothing of these rows.
+    desk.runs.retry_failed(desk.who, run.run_id)
+    assert desk.ended(run).rows_failed == 2
+    assert len(platform.requests(INFER)) == 1
+
+
+def test_a_model_without_a_schema_gets_what_the_first_cells_of_a_csv_hold(
+    desk: Desk, platform: ScriptedPlatform
+):
+    tell(platform, config())
+    platform.scripts[INFER] = lambda rows: (
+        200,
+        [{"time": 1, "out.y": 1, "anomaly.count": 0} for _ in rows],
+    )
+    table = pa.table({"x": ["", "2"], "parts": ["[1, 2]", "[3]"], "town": ["Oslo", "7"]})
+    run = desk.start(table, words="CSV")
+    assert run.reads == {"x": "number", "parts": "list<item: number>", "town": ""}
+    assert desk.ended(run).rows_done == 2
+    sent = [row for one in platform.requests(INFER) for row in one.body]
+    assert {"x": 2, "parts": [3], "town": "7"} in sent
+    assert {"x": None, "parts": [1, 2], "town": "Oslo"} in sent
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"x": ["a", "b"], "parts": ["[1]", "[1]"]}, "reads a number from “x”; .* holds a text"),
+        ({"x": ["1"], "parts": ["[1, 2, 3]"]}, "reads a list of 2 numbers from “parts”; .* 3 "),
+        ({"x": [1.0], "parts": [0.5]}, "reads 2 values from “parts”; the table holds 1"),
+    ],
+)
+def test_a_table_of_which_no_row_can_be_sent_is_refused_before_the_run(
+    desk: Desk, platform: ScriptedPlatform, table: dict[str, Any], said: str
+):
+    schema = pa.schema([("x", pa.float32()), ("parts", pa.list_(pa.float32(), 2))])
+    if "text" in said:
+        schema = SCHEMA
+    tell(platform, config(input_schema=base64.b64encode(schema.serialize().to_pybytes()).decode()))
+    with pytest.raises(InvalidInput, match=said):
+        desk.start(pa.table(table), words="CSV")
     assert desk.engine.requests == []
 
 

@@ -59,7 +59,8 @@ def test_a_slow_inference_ends_at_its_limit_and_is_sent_once(gateway, deployed, 
     began = time.monotonic()
     with pytest.raises(TimedOut):
         infer(gateway, ann, timeout_s=0.3)
-    assert time.monotonic() - began < 2
+    # To its end it would take more than 5 s.
+    assert time.monotonic() - began < 4
     assert len(deployed.requests("infer/hf-summarizer-5/hf-summarizer")) == 1
 
 

@@ -16,6 +16,7 @@ from dashboard.errors import (
     AccessDenied,
     DeployFailed,
     InvalidInput,
+    PlatformUnreachable,
     UnexpectedAnswer,
 )
 from tests.contract.scripted import (
@@ -244,6 +245,41 @@ def test_undeploy_returns_once_the_request_is_accepted(gateway, platform, ann):
     assert [seen.body for seen in platform.requests("undeploy")] == [{"deployment_id": 5}]
     assert platform.requests("get_deployment") == [], "it would wait here for up to 45 s"
     assert gateway.status(ann, PIPELINE).state is PipelineState.STOPPING
+
+
+def test_an_undeploy_that_was_accepted_is_not_undone_by_a_look_that_fails(gateway, platform, ann):
+    def undeploy(_body):
+        platform.scripts[GRAPHQL] = (500, {"msg": "boom"})
+        return 200, {}
+
+    record = deployment(deployed=True)
+    platform.scripts[GRAPHQL] = graphql(DashboardDeployment={"pipeline_by_pk": record})
+    platform.scripts["/v1/api/pipelines/undeploy"] = undeploy
+    gateway.undeploy(ann, PIPELINE)
+    assert len(platform.requests("undeploy")) == 1
+
+
+def test_a_deploy_that_was_accepted_is_told_after_an_answer_that_fails(gateway, platform, ann):
+    _deployable(platform)
+    answer, failed = platform.scripts[GRAPHQL], list[bool]()
+
+    def fail_once(body):
+        if "DashboardPipeline(" in str(body) and not failed:
+            failed.append(True)
+            return 500, {"msg": "boom"}
+        return answer(body)
+
+    platform.scripts[GRAPHQL] = fail_once
+    assert _deploy(gateway, ann).version == "v-9"
+    assert failed
+
+
+def test_a_page_that_is_not_found_is_no_pipeline_that_is_gone(gateway, platform, ann):
+    platform.scripts[GRAPHQL] = (404, "<html>default backend - 404</html>")
+    with pytest.raises(PlatformUnreachable):
+        gateway.status(ann, PIPELINE)
+    with pytest.raises(PlatformUnreachable):
+        gateway.get_pipeline(ann, workspace_id=1, name=PIPELINE.name)
 
 
 def test_a_refused_undeploy_is_an_error(gateway, platform, ann):

@@ -134,7 +134,7 @@ def test_a_dead_host_is_unreachable(platform, gateway, ann):
 
 @pytest.mark.parametrize("path", [LIST, GRAPHQL])
 def test_an_answer_that_drips_ends_at_the_limit(platform, path):
-    gateway = WallarooGateway(base_url=platform.url, describe=describe, call_timeout_s=0.3)
+    gateway = WallarooGateway(base_url=platform.url, describe=describe, call_timeout_s=1.0)
     ann = gateway.sign_in("ann", platform.account())
     platform.scripts[LIST] = listed(ITEM)
     platform.scripts[GRAPHQL] = (200, {"data": {"pipeline": []}, "filler": "x" * 100})
@@ -143,7 +143,8 @@ def test_an_answer_that_drips_ends_at_the_limit(platform, path):
     with pytest.raises(TimedOut):
         gateway.list_connections(ann) if path == LIST else gateway.list_pipelines(ann)
     gateway.close()
-    assert time.monotonic() - began < 2
+    # To its end it would take more than 5 s.
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(

@@ -152,13 +152,18 @@ def test_it_says_once_where_it_is_and_tells_no_password(dashboard):
     assert account["password"] not in log + said
 
 
-def refused(*, cwd="/", **settings):
+#: Shells whose program finds no terminal, or a disk on which nothing more can be written.
+WITHOUT_TERMINAL = ("sh", "-c", 'exec "$0" "$@" >&- 2>&-')
+ON_A_FULL_DISK = ("sh", "-c", 'ulimit -f 0; exec "$0" "$@"')
+
+
+def refused(*, cwd="/", shell=(), **settings):
     """Start it by its path, expect it to refuse, and return what it says."""
     data_dir = settings.pop("data_dir")
     env = environment(data_dir, **settings)
     del env["PYTHONPATH"]
     done = subprocess.run(
-        [sys.executable, str(PROJECT_ROOT / "dashboard")],
+        [*shell, sys.executable, str(PROJECT_ROOT / "dashboard")],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -192,6 +197,11 @@ def test_a_data_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path):
     assert PREFIX + "DATA_DIR" in said
 
 
+def test_a_full_disk_is_one_clear_sentence(tmp_path):
+    said = refused(data_dir=tmp_path, shell=ON_A_FULL_DISK)
+    assert PREFIX + "DATA_DIR" in said
+
+
 def test_a_damaged_key_is_one_clear_sentence(tmp_path):
     (tmp_path / "local").mkdir()
     (tmp_path / "local" / "store.key").write_text("not a key")
@@ -210,3 +220,57 @@ def test_however_it_ends_nothing_is_left_behind(tmp_path, sign):
         wait_until(
             lambda: not any(is_running(pid) for pid in tree), within_s=10, what="all have ended"
         )
+
+
+@contextlib.contextmanager
+def started(data_dir, *, shell=()):
+    """Start it without waiting for its address, which not everybody hears."""
+    with subprocess.Popen(
+        [*shell, sys.executable, str(PROJECT_ROOT / "dashboard")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(data_dir, sandbox_seed="empty"),
+        process_group=0,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_during_the_start_ends_it_without_a_traceback(tmp_path):
+    with started(tmp_path) as process:
+        log = tmp_path / "logs" / "dashboard.log"
+        wait_until(log.exists, within_s=60, what="it has begun")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in said
+
+
+def test_impatient_ctrl_c_ends_it_without_a_traceback(tmp_path):
+    with running_dashboard(tmp_path, sandbox_seed="empty") as running:
+        await_sandbox(running)
+        tree = process_tree(running.process.pid)
+        for _ in range(6):
+            running.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.process.wait(0.05)
+        running.process.wait(60)
+        wait_until(
+            lambda: not any(is_running(pid) for pid in tree), within_s=20, what="all have ended"
+        )
+    assert "Traceback" not in "".join(running.output)
+
+
+def test_without_a_terminal_it_starts_and_stops_as_ever(tmp_path):
+    with started(tmp_path, shell=WITHOUT_TERMINAL) as process:
+        log = tmp_path / "logs" / "dashboard.log"
+        wait_until(
+            lambda: log.exists() and "listens on port" in log.read_text(),
+            within_s=90,
+            what="it listens",
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard.sandbox.autoscaling import Autoscaler, AutoscaleRule, Load, autoscale_rule
 from dashboard.sandbox.capacity import need_of
+from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.fleet import Fleet, FleetLimits, Inference
 from dashboard.sandbox.logstore import LogStore
 from dashboard.sandbox.plans import MOST_REPLICAS, DeploymentPlan
@@ -222,6 +224,27 @@ def ask(fleet: Fleet, count: int) -> list[asyncio.Task[Inference]]:
     return [asyncio.create_task(fleet.infer(1, [ROW])) for _ in range(count)]
 
 
+@contextlib.asynccontextmanager
+async def kept_busy(fleet: Fleet, at_once: int) -> AsyncIterator[set[str]]:
+    """Ask without a pause until the block or the deployment ends; gives the engines that answer."""
+    engines: set[str] = set()
+    is_over = False
+
+    async def ask_on() -> None:
+        while not is_over and fleet.plan(1):
+            try:
+                engines.add((await fleet.infer(1, [ROW])).engine)
+            except EngineError as exc:
+                assert exc.status == 404  # noqa: PT017  # undeployed meanwhile
+
+    asking = [asyncio.create_task(ask_on()) for _ in range(at_once)]
+    try:
+        yield engines
+    finally:
+        is_over = True
+        await asyncio.gather(*asking)
+
+
 async def quiet_noticed(fleet: Fleet) -> None:
     """Return when the window of low load has begun."""
     serving = fleet._deployments[1]._serving
@@ -238,14 +261,12 @@ async def test_a_long_queue_brings_replicas_and_a_quiet_window_takes_them_away(
     await fleet.deploy(scaled())
     assert len((await running(fleet))["engines"]) == 1
     settings.wait_ms = 100
-    asked = ask(fleet, 60)
-    await until(lambda: len(status(fleet)["engines"]) == 3)
-    seen = {status(fleet)["status"]}
-    while not all(each.done() for each in asked):
-        await asyncio.sleep(0.01)
-        seen.add(status(fleet)["status"])
+    seen = set()
+    async with kept_busy(fleet, 20) as engines:
+        while len(engines) < 3:  # the new ones take their share
+            seen.add(status(fleet)["status"])
+            await asyncio.sleep(0.01)
     assert seen == {"Running"}, "it answers all the while"
-    assert len({each.result().engine for each in asked}) == 3, "the new ones took their share"
     three = pids(fleet)
     assert len(three) == 3
     await quiet_noticed(fleet)
@@ -264,9 +285,8 @@ async def test_a_replica_that_has_to_go_answers_what_it_was_asked(fleet, setting
     await fleet.deploy(scaled())
     await running(fleet)
     settings.wait_ms = 50
-    asked = ask(fleet, 40)
-    await until(lambda: len(pids(fleet)) == 3)
-    await asyncio.gather(*asked)
+    async with kept_busy(fleet, 20):
+        await until(lambda: len(pids(fleet)) == 3)
     await until(lambda: status(fleet)["details"] == [])
     settings.wait_ms = 1000
     (last,) = ask(fleet, 1)
@@ -303,12 +323,11 @@ async def test_an_undeploy_while_it_scales_leaves_nothing(fleet, settings, clock
     await fleet.deploy(scaled())
     await running(fleet)
     settings.wait_ms = 100
-    asked = ask(fleet, 30)
-    await until(lambda: len(pids(fleet)) == 3)
-    clock.now_s += 1000
-    started = pids(fleet)
-    await asyncio.wait_for(fleet.undeploy(1), 2)
-    await asyncio.gather(*asked, return_exceptions=True)
+    async with kept_busy(fleet, 20):
+        await until(lambda: len(pids(fleet)) == 3)
+        clock.now_s += 1000
+        started = pids(fleet)
+        await asyncio.wait_for(fleet.undeploy(1), 20)
     assert all(is_gone(pid) for pid in started)
     assert fleet.capacity.used() == (0.0, 0)
 

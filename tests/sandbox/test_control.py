@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from dashboard.sandbox.routes import control
+
 LIST = "/v1/api/connections/list"
 
 
@@ -72,6 +74,21 @@ def test_a_reset_brings_the_seed_back_and_keeps_the_log_in(demo):
     demo.http.post("/_sandbox/reset", json={"seed": "empty"}, headers=demo.headers())
     assert demo.post("connections/list").json() == {"connections": []}
     assert demo.post("workspaces/list").json() == {"workspaces": []}
+
+
+def test_what_is_deployed_during_a_reset_does_not_outlive_it(demo, monkeypatch):
+    clear = control._reset
+
+    def deploy_and_clear(*args):
+        body = {"deploy_id": "hf-summarizer", "pipeline_version_pk_id": 1, "engine_config": {}}
+        assert demo.post("pipelines/deploy", body).status_code == 200
+        clear(*args)
+
+    monkeypatch.setattr(control, "_reset", deploy_and_clear)
+    answer = demo.http.post("/_sandbox/reset", json={"seed": "empty"}, headers=demo.headers())
+    assert answer.status_code == 200
+    assert demo.sandbox.fleet.status(1) is None
+    assert demo.sandbox.fleet.capacity.used() == (0.0, 0)
 
 
 def test_the_demo_is_the_workshops_state(demo):

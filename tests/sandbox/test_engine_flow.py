@@ -68,6 +68,17 @@ def test_a_chain_feeds_a_lone_output_to_a_lone_input():
     assert (len(passage.elapsed_ns), passage.ran) == (2, [0, 1])
 
 
+@dataclass
+class Broken(Times):
+    """A model that refuses every input."""
+
+    factor: float = 0
+    failure: Exception = field(default_factory=lambda: InputError("not for me", row=0))
+
+    def predict(self, _rows: Sequence[Mapping[str, Any]]) -> Rows:  # Any: user data
+        raise self.failure
+
+
 def test_a_model_of_several_inputs_takes_the_outputs_before_it_by_name():
     with pytest.raises(InputError, match="missing column 'tensor'"):
         run([Times(2), Times(3, sole_column=None)], chain(2), ONE)
@@ -86,6 +97,43 @@ def test_shadow_models_answer_beside_the_champion(stages):
     ]
     assert set(passage.types.values()) == {"list<float32>"}
     assert (len(passage.elapsed_ns), passage.ran[-1]) == (1, 0)
+
+
+@pytest.mark.parametrize("failure", [InputError("not for me", row=0), ZeroDivisionError("1/0")])
+def test_the_champions_answer_stands_when_a_challenger_fails(failure, capsys):
+    models = [Times(1), Broken(failure=failure), Times(3)]
+    passage = run(models, SHADOW, ONE * 2)
+    assert (
+        passage.rows
+        == [
+            {"price": [1.0], ".out_m1.price": None, ".out_m2.price": [3.0]},
+        ]
+        * 2
+    )
+    assert set(passage.types.values()) == {"list<float32>"}
+    assert passage.ran == [2, 0]
+    said = "not for me" if isinstance(failure, InputError) else "ZeroDivisionError"
+    assert capsys.readouterr().err == f"model 'm1' failed beside the first one: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("places", "after"),
+    [
+        ((1, 0), (Stage(StageKind.ALL),)),
+        ((0, 1), ()),
+        ((0, 1), (Stage(StageKind.SELECT, index=1),)),
+    ],
+    ids=["the champion", "one of several", "the selected one"],
+)
+def test_a_failure_of_a_model_that_is_to_answer_is_the_requests(places, after):
+    stages = (Stage(StageKind.MODELS, steps=places), *after)
+    with pytest.raises(InputError, match="not for me"):
+        run([Times(1), Broken()], stages, ONE)
+
+
+def test_a_model_that_is_not_selected_may_fail():
+    stages = (Stage(StageKind.MODELS, steps=(0, 1)), Stage(StageKind.SELECT, index=0))
+    assert run([Times(1), Broken()], stages, ONE).rows == [{"price": [1.0]}]
 
 
 def test_the_champion_alone_feeds_the_next_model():

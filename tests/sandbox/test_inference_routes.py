@@ -535,4 +535,4 @@ async def test_the_way_to_the_model_costs_little(client, sandbox):
         model_ms = sum(record["metadata.elapsed"]) / 1e6
         overheads_ms.append((time.perf_counter() - started_s) * 1000 - model_ms)
     # The best ones: others use this machine, too.
-    assert sorted(overheads_ms)[3] < 5
+    assert sorted(overheads_ms)[3] < 15

@@ -198,6 +198,34 @@ def test_an_offset_looks_back(platform):
     assert number(platform, 'latency_histogram_ns_count{deploy_id="7"} offset 50s') == 50
 
 
+@pytest.mark.parametrize(("function", "rows"), [("min", 62), ("avg", 111), ("max", 160)])
+@pytest.mark.parametrize("step", [":1s", ": 1s"])
+def test_a_subquery_asks_at_every_step_of_some_time(platform, function, rows, step):
+    summed = 'sum by (deploy_id) (tensor_throughput_batch_count{deploy_id="7"})'
+    query = f"{function}_over_time({summed}[50s{step}] offset 20s)"
+    assert number(platform, query) == rows
+
+
+def test_a_subquery_looks_every_minute_if_it_does_not_say(platform):
+    # A count goes on where it was: it began at one of the last minutes, or after the last one.
+    query = 'max_over_time(sum(tensor_throughput_batch_count{deploy_id="7"})[1h:])'
+    whole_minute = platform.clock.now - platform.clock.now % 60
+    data = ask(platform, QUERY, query=query, time=platform.clock.now)
+    counted = 2 * max(0, 100 - (platform.clock.now - whole_minute))
+    assert [float(each["value"][1]) for each in data["result"]] == ([counted] if counted else [])
+    assert number(platform, "avg_over_time(vector(3)[5m:])") == 3
+
+
+def test_metrics_of_a_cluster_that_is_none_are_empty_and_no_error(platform):
+    requested = 'wallaroo_kube_pod_resource_requests{resource=~"nvidia.com/gpu|qualcomm.com/qaic"}'
+    for query in (
+        f"sum({requested})",
+        f"avg_over_time(sum by(namespace)({requested})[1h:] offset 1h)",
+        "avg_over_time(sum by(topic) (topic_bytes)[1h:] offset 1h)",
+    ):
+        assert ask(platform, QUERY, query=query) == {"resultType": "vector", "result": []}
+
+
 @pytest.mark.parametrize(
     ("content", "headers"),
     [
@@ -219,7 +247,12 @@ def test_parameters_may_be_posted(platform, content, headers):
         ("sum(latency_histogram_ns_count", "unexpected end of input"),
         ("latency_histogram_ns_count > 5", "unexpected '>'"),
         ("latency_histogram_ns_count{a=b}", "expected string"),
-        ("latency_histogram_ns_count[5m:1m]", "unexpected ':1m'"),
+        ("latency_histogram_ns_count[5m:1m]", "a subquery is for functions of a range"),
+        ("latency_histogram_ns_count[5m:][5m:]", "unexpected '['"),
+        ("rate(latency_histogram_ns_count[5m:])", "no subquery there"),
+        ("avg_over_time(sum(latency_histogram_ns_count)[5m])", "a subquery has a colon"),
+        ("avg_over_time(sum(latency_histogram_ns_count)[5m:0s])", "greater than 0"),
+        ("avg_over_time(sum(latency_histogram_ns_count)[5m:x])", "not a valid duration"),
         ("latency_histogram_ns_count[x]", "expected a duration"),
         ('{job="a"}', "must name its metric"),
         ('latency_histogram_ns_count{pipeline_name=~"("}', "error parsing regexp"),
@@ -268,6 +301,9 @@ def test_a_query_that_would_take_too_long_is_refused(platform, monkeypatch):
     answer = platform.http.get(RANGE, params=parameters, headers=platform.headers())
     assert answer.status_code == 422
     assert answer.json()["errorType"] == "execution"
+    for query in ("avg_over_time(vector(1)[101m:])", "avg_over_time(nothing[100y:1ms])"):
+        answer = platform.http.get(QUERY, params={"query": query}, headers=platform.headers())
+        assert (answer.status_code, answer.json()["errorType"]) == (422, "execution")
 
 
 def test_a_body_that_is_no_object_is_refused(platform):

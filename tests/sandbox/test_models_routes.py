@@ -269,6 +269,8 @@ def test_versions_are_listed_newest_first_with_what_the_sdk_would_ask_next(platf
     assert model["models"][0]["model"]["workspace"] == {"id": 1, "name": "ws"}
     (item,) = platform.post("models/list", {"workspace_id": 1}).json()["models"]
     assert item["model"] == model
+    outside = {name: value for name, value in item.items() if name in ("id", "name", "owner_id")}
+    assert outside == {name: model[name] for name in ("id", "name", "owner_id")}
     newest = item["model_versions"][0]
     assert newest["model_version"]["id"] == second
     assert newest["config"]["runtime"] == "flight"
@@ -278,12 +280,18 @@ def test_versions_are_listed_by_the_models_number_or_its_name(platform):
     first = version_id(upload(platform, packed()))
     second = version_id(upload(platform, packed({**FILES, "x": b"y"})))
     finished(platform, first), finished(platform, second)
-    for asked in ({"models_pk_id": 1}, {"model_id": "hf-summarizer"}):
+    # The last is what tutorials send: the number that the upload gave them, which is a version's.
+    for asked in (
+        {"models_pk_id": 1},
+        {"model_id": "hf-summarizer"},
+        {"model_id": "hf-summarizer", "models_pk_id": second},
+    ):
         listed = platform.post("models/list_versions", asked).json()
         assert [each["id"] for each in listed] == [second, first]
         assert (listed[0]["model_id"], listed[0]["models_pk_id"]) == ("hf-summarizer", 1)
         assert listed[0]["status"] == "ready"
     assert platform.post("models/list_versions", {"model_id": "other"}).json() == []
+    assert platform.post("models/list_versions", {}).status_code == 400
     body = {"model_id": "hf-summarizer", "workspace_id": 1}
     everything = platform.post("models/list", {"workspace_id": 1}).json()
     assert platform.post("models/list_versions_for_model", body).json() == everything
@@ -323,7 +331,6 @@ def test_the_upload_log_has_the_form_the_sdk_takes_apart(platform):
     ("path", "body"),
     [
         ("models/get", {"id": 1}),
-        ("models/get_by_id", {"id": 1}),
         ("models/list_versions", {"models_pk_id": 1}),
         ("models/get_version_by_id", {"model_version_id": 1}),
         ("models/get_config_by_id", {"model_id": 1}),
@@ -335,6 +342,13 @@ def test_a_strangers_model_does_not_exist(demo, path, body):
     demo.invite("ann@example.com")
     assert demo.post(path, body).status_code == 200
     assert demo.post(path, body, as_user="ann@example.com").status_code == 404
+
+
+def test_a_model_that_is_not_there_is_told_in_the_platforms_words(demo):
+    demo.invite("ann@example.com")
+    said = {"msg": "The provided model id was not found.", "code": 400}
+    assert demo.post("models/get_by_id", {"id": 99}).json() == said
+    assert demo.post("models/get_by_id", {"id": 1}, as_user="ann@example.com").json() == said
 
 
 def test_a_conversion_that_a_crash_cut_off_is_done_after_the_restart(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import sqlite3
 import threading
 import zipfile
 from io import BytesIO
@@ -33,10 +35,12 @@ class Gate:
 
     def __init__(self, work):
         self._work = work
+        self.calls = 0
         self.reached = threading.Event()
         self.opened = threading.Event()
 
     def __call__(self, *args, **options):
+        self.calls += 1
         self.reached.set()
         assert self.opened.wait(o.LIMIT_S)
         return self._work(*args, **options)
@@ -92,6 +96,28 @@ def test_an_order_during_a_reset_is_refused_and_nothing_outlives_the_reset(platf
     o.workspace(platform)
     task_id = o.begun(platform, o.ready(platform, o.program("print(1)")))
     assert o.ended(platform, task_id)[0]["status"] == "success"
+
+
+def test_two_resets_at_once_follow_one_another(platform, gate):
+    first = gate(control, "_reset")
+    headers, answers = platform.headers(), []
+
+    def reset():
+        answer = platform.http.post("/_sandbox/reset", json={"seed": "demo"}, headers=headers)
+        answers.append(answer.status_code)
+
+    threads = [threading.Thread(target=reset) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert first.reached.wait(o.LIMIT_S)
+    wait_until(
+        lambda: o.automation(platform)._standstills == 4, within_s=o.LIMIT_S, what="all are in"
+    )
+    assert first.calls == 1
+    first.opened.set()
+    for thread in threads:
+        thread.join(o.LIMIT_S)
+    assert answers == [200] * 4
 
 
 def test_an_order_taken_too_late_to_be_refused_is_begun_after_the_standstill(platform):
@@ -158,6 +184,57 @@ def test_a_flood_of_lines_lets_others_have_their_turn_and_is_written_in_small_pa
     assert turns[0] >= count // process._MOST_LINES
     largest_bytes = max(sum(len(line) + 1 for line in write) for write in kept.writes)
     assert largest_bytes <= limits.log_pending_bytes + 100 * 1024
+
+
+def test_lines_that_cannot_be_kept_stop_neither_the_program_nor_the_lines_after_them(caplog):
+    kept = Kept()
+    keep, failures = kept.add_lines, iter(["database or disk is full"])
+
+    def fail_once(run_id, lines, *, kept_bytes):
+        for failure in failures:
+            raise sqlite3.OperationalError(failure)
+        keep(run_id, lines, kept_bytes=kept_bytes)
+
+    async def write() -> None:
+        kept.add_lines = fail_once  # type: ignore[method-assign]  # at first
+        limits = Limits(log_pending_bytes=1)
+        log = RunLog(kept, "r", clock=lambda: 0.0, limits=limits)  # type: ignore[arg-type]  # in its place
+        await log.add("stdout", True, ["first"])
+        await log.add("stdout", True, ["second"])
+        await log.close()
+
+    asyncio.run(write())
+    assert [line.split()[-1] for line in kept.writes[0]] == ["second"]
+    assert "1 lines of run r cannot be kept: database or disk is full" in caplog.text
+
+
+def test_a_start_that_is_cancelled_and_fails_counts_as_cancelled(tmp_path, monkeypatch):
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def fail(*_command, **_options):
+        began.set()
+        await go_on.wait()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def cut() -> None:
+        starting = asyncio.create_task(
+            process.GuardedProcess.spawn(
+                ["true"], folder=tmp_path, variables={}, on_lines=_ignore, grace_s=0.1
+            )
+        )
+        await began.wait()
+        starting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fail)
+    asyncio.run(cut())
+
+
+async def _ignore(_stream, _is_whole, _lines) -> None:
+    """Take the lines of a process that writes none."""
 
 
 def test_a_reader_that_is_cancelled_during_a_write_leaves_the_lines_in_order():

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from dashboard.sandbox.arrow_tables import answer_table
+from dashboard.sandbox.arrow_tables import answer_table, rows_of
 from dashboard.sandbox.errors import EngineError
 from dashboard.sandbox.tables import (
     Selection,
@@ -246,3 +248,21 @@ def test_values_that_are_not_of_their_type_are_still_given(name):
         selection=selection("*"),
     )
     assert table["out.x"].to_pylist() == [{"deep": "text"}]
+
+
+def test_half_precision_numbers_are_numbers_at_any_depth():
+    half = np.float16(0.5)
+    nested = pa.struct([("x", pa.list_(pa.float16()))])
+    table = pa.table(
+        {
+            "alone": pa.array([half], pa.float16()),
+            "none": pa.array([None], pa.float16()),
+            "list": pa.array([[half, None]], pa.list_(pa.float16())),
+            "struct": pa.array([{"x": [half]}], nested),
+            "text": ["half"],
+        }
+    )
+    rows = rows_of(table)
+    expected = {"alone": 0.5, "none": None, "list": [0.5, None], "struct": {"x": [0.5]}}
+    assert rows == [expected | {"text": "half"}]
+    assert json.loads(json.dumps(rows)) == rows

@@ -145,6 +145,14 @@ def test_an_interpreter_that_is_missing_is_a_failed_start(sandbox, tmp_path):
     assert process.state is SandboxState.DOWN
 
 
+def test_a_folder_that_cannot_be_made_is_a_failed_start(interpreter, tmp_path):
+    (tmp_path / "file").touch()
+    process = SandboxProcess(tmp_path / "file" / "below", python=interpreter("ready"))
+    with pytest.raises(PlatformUnreachable, match="Not a directory"):
+        process.start()
+    assert process.state is SandboxState.DOWN
+
+
 def test_one_that_stays_silent_is_given_up_and_ended(sandbox, monkeypatch):
     monkeypatch.setattr(sandbox_process, "_READY_AT_LATEST_S", 0.2)
     process = sandbox("silent")

@@ -26,9 +26,11 @@ from dashboard.connectors.outbound.contract import FORBIDDEN_HEADERS, Fetched, L
 from dashboard.connectors.outbound.deadline import Deadline
 from dashboard.connectors.outbound.decoding import KNOWN_ENCODINGS, DamagedContent, decoded
 from dashboard.connectors.outbound.failures import (
+    LED_ON,
     broken_off,
     cause_of,
     chain,
+    not_found,
     redirect_refused,
     status_failure,
 )
@@ -148,9 +150,12 @@ class _Fetch:
     limits: Limits
     progress: Progress
     deadline: Deadline
+    #: How sentences and the log call the source.
+    named: str = ""
 
     def run(self, link: Link, headers: Mapping[str, str], sign_in: SignIn | None) -> Fetched:
-        origin = link.origin
+        origin, host = link.origin, link.host
+        self.named = host
         for _ in range(self.limits.most_redirects + 1):
             response = self._request(link, headers, sign_in)
             try:
@@ -161,6 +166,8 @@ class _Fetch:
                 response.close()
             if link.origin != origin:
                 headers, sign_in = {}, None
+            # Another host is the source's own word, which may hold what it was sent.
+            self.named = host if link.host == host else LED_ON
         limit = self.limits.most_redirects
         raise redirect_refused(f"it leads on more than {limit} times")
 
@@ -168,7 +175,7 @@ class _Fetch:
         self, link: Link, headers: Mapping[str, str], sign_in: SignIn | None
     ) -> requests.Response:
         """Resolve, check, connect and send; return the answer with its body unread."""
-        self.deadline.host = link.host
+        self.deadline.host = self.named
         self.progress.begin(Stage.RESOLVE)
         addresses = self._addresses(link)
         self.progress.begin(Stage.CONNECT)
@@ -201,19 +208,20 @@ class _Fetch:
         ) as error:
             cause = cause_of(error)
             names = [type(part).__name__ for part in chain(error)]
-            _log.info("fetch from %s failed as %s: %s", link.host, cause, names)
+            _log.info("fetch from %s failed as %s: %s", self.named, cause, names)
         # Raised here, so that the library's exception, which quotes the link, is not its context.
-        raise self.deadline.failure() or broken_off(cause, link, self.limits)
+        failure = self.deadline.failure()
+        raise failure or broken_off(cause, self.named, self.limits, at=self.progress.current)
 
     def _addresses(self, link: Link) -> tuple[str, ...]:
         """Return the host's addresses if every one of them may be connected to."""
         found = self.deadline.resolve(self.client.resolve, link.host, link.port)
         self.deadline.check()
         if found is None:
-            raise fetch_failure(FetchCause.NAME_NOT_FOUND, host=link.host)
+            raise not_found(self.named)
         for address in found:
             if not self.client.allow.admits(link, address):
-                _log.warning("blocked %s: it resolves to %.60s", link.host, address)
+                _log.warning("blocked %s: it resolves to %.60s", self.named, address)
                 raise fetch_failure(FetchCause.BLOCKED_ADDRESS)
         return tuple(found)
 
@@ -236,7 +244,7 @@ class _Fetch:
         """Return what a final answer holds, or raise what its status means."""
         status = response.status_code
         if not 200 <= status < 300:
-            raise status_failure(status, link.host, sign_in, moved=moved)
+            raise status_failure(status, self.named, sign_in, moved=moved)
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding not in KNOWN_ENCODINGS:
             raise not_a_table(
@@ -246,7 +254,7 @@ class _Fetch:
         self.progress.begin(Stage.READ)
         body = Spool(self.client.spool_dir)
         try:
-            received_bytes = self._take(body, link, response, encoding)
+            received_bytes = self._take(body, response, encoding)
         except BaseException:
             body.close()
             raise
@@ -259,7 +267,7 @@ class _Fetch:
             stage_times_ms=dict(self.progress.times_ms),
         )
 
-    def _take(self, body: Spool, link: Link, response: requests.Response, encoding: str) -> int:
+    def _take(self, body: Spool, response: requests.Response, encoding: str) -> int:
         """Read the body and return its size as it was sent."""
         announced = response.headers.get("Content-Length", "")
         if announced.isascii() and announced.isdigit() and len(announced) > 18:
@@ -289,11 +297,11 @@ class _Fetch:
             damaged = True
         except (HTTPError, HTTPException, OSError) as error:
             cause = cause_of(error)
-            _log.info("reading from %s broke off: %s", link.host, type(error).__name__)
+            _log.info("reading from %s broke off: %s", self.named, type(error).__name__)
         # A shut socket may look like the regular end of a body without a length.
         self.deadline.check()
         if cause is not None:
-            raise broken_off(cause, link, self.limits, is_reading=True)
+            raise broken_off(cause, self.named, self.limits, at=Stage.READ)
         if damaged:
             raise not_a_table("The file arrived damaged.", "Try again, or ask the source's owner.")
         return received_bytes

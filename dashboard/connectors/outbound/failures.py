@@ -11,8 +11,11 @@ from urllib3.exceptions import ReadTimeoutError
 
 from dashboard.connectors.causes import FetchCause, fetch_failure
 from dashboard.connectors.outbound.contract import Limits, SignIn
-from dashboard.connectors.outbound.link import Link
+from dashboard.domain.check import Stage
 from dashboard.errors import FetchFailed
+
+#: Stands for the host that a redirect names.
+LED_ON: Final = "The address that the link leads on to"
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -47,18 +50,30 @@ def cause_of(error: BaseException) -> FetchCause:
 
 
 def broken_off(
-    cause: FetchCause | None, link: Link, limits: Limits, *, is_reading: bool = False
+    cause: FetchCause | None, host: str, limits: Limits, *, at: Stage | None
 ) -> FetchFailed:
-    """Make the error for a request that ended without a usable answer."""
+    """Make the error for a request that ended without a usable answer, at one of its stages."""
     if cause is FetchCause.TIMED_OUT:
-        return fetch_failure(cause, host=link.host, detail=f"{limits.total_s:g} s")
-    if cause is FetchCause.REFUSED and is_reading:
+        return fetch_failure(cause, host=host, detail=f"{limits.total_s:g} s")
+    if cause is FetchCause.REFUSED and at is Stage.READ:
         return fetch_failure(
             cause,
-            message=f"{link.host[:100]} broke off before the file was complete.",
+            message=f"{host[:100]} broke off before the file was complete.",
             hint="Try again, or ask the source's owner.",
         )
-    return fetch_failure(cause or FetchCause.REFUSED, host=link.host)
+    if cause is FetchCause.REFUSED and at is Stage.AUTHORISE:
+        return fetch_failure(
+            cause,
+            message=f"{host[:100]} takes the connection, and then gives no answer as a web server.",
+            hint="Check the port, and whether the link starts with https:// or http://.",
+        )
+    return fetch_failure(cause or FetchCause.REFUSED, host=host)
+
+
+def not_found(host: str) -> FetchFailed:
+    """Make the error for a name without an address."""
+    hint = "Ask the source's owner where the file is." if host == LED_ON else ""
+    return fetch_failure(FetchCause.NAME_NOT_FOUND, host=host, hint=hint)
 
 
 def redirect_refused(why: str) -> FetchFailed:

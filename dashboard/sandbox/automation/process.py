@@ -70,7 +70,8 @@ class GuardedProcess:
             process = await asyncio.shield(starting)
         except asyncio.CancelledError:
             # asyncio loses the pipes of a process whose start is cancelled half-way.
-            await cls(await starting, on_lines, grace_s=grace_s).stop()
+            with contextlib.suppress(OSError):
+                await cls(await starting, on_lines, grace_s=grace_s).stop()
             raise
         return cls(process, on_lines, grace_s=grace_s)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from dashboard.sandbox.automation.limits import Limits
     from dashboard.sandbox.context import Clock
     from dashboard.sandbox.store.tasks import Tasks
+
+_log = logging.getLogger(__name__)
 
 #: Lines are written together, a little later than they come.
 _FLUSH_S: Final = 0.2
@@ -62,6 +66,11 @@ class RunLog:
         async with self._writing:
             lines, self._pending, self._pending_bytes = self._pending, [], 0
             if lines:
-                await asyncio.to_thread(
-                    self._tasks.add_lines, self._run_id, lines, kept_bytes=self._limits.log_bytes
-                )
+                await asyncio.to_thread(self._write, lines)
+
+    def _write(self, lines: list[str]) -> None:
+        try:
+            self._tasks.add_lines(self._run_id, lines, kept_bytes=self._limits.log_bytes)
+        except sqlite3.Error as exc:
+            # They are lost, as on a full disk. The program goes on: nobody else reads its pipe.
+            _log.warning("%d lines of run %s cannot be kept: %s", len(lines), self._run_id, exc)

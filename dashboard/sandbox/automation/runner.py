@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -13,6 +13,7 @@ from dashboard.sandbox.automation import archive, home, packages
 from dashboard.sandbox.automation.process import GuardedProcess
 from dashboard.sandbox.automation.run_log import RunLog
 from dashboard.sandbox.conversion import BadArchive
+from dashboard.sandbox.processes import to_its_end
 from dashboard.sandbox.store.tasks import FAILURE, KILLED, SUCCESS, TIMED_OUT
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Runner:
         finally:
             if session_id is not None:
                 self._sandbox.store.sessions.end(session_id)
-            await _to_its_end(self._clean_up(run_id, status, log))
+            await to_its_end(self._clean_up(run_id, status, log))
         return status
 
     async def package(self, task: Row) -> str:
@@ -88,7 +89,7 @@ class Runner:
             await log.say(f"Packaging failed: {type(exc).__name__}.")
             raise
         finally:
-            await _to_its_end(self._clean_up(run_id, status, log))
+            await to_its_end(self._clean_up(run_id, status, log))
         return status
 
     async def _clean_up(self, run_id: str, status: str, log: RunLog) -> None:
@@ -183,10 +184,10 @@ class Runner:
             async with asyncio.timeout(timeout_s):
                 return await process.wait()
         except TimeoutError:
-            await _to_its_end(process.stop())
+            await to_its_end(process.stop())
             return None
         except asyncio.CancelledError:
-            await _to_its_end(process.stop())
+            await to_its_end(process.stop())
             raise
 
     def _move_in(self, task: Row, folder: Path, token: Mapping[str, object]) -> archive.Contents:
@@ -236,21 +237,11 @@ def _token_file(token: Mapping[str, object], user: Row | None, now: float) -> di
     }
 
 
-async def _to_its_end(work: Awaitable[_Result]) -> _Result:
-    """Wait for something even when cancelled meanwhile; the cancellation comes after it."""
-    working = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.gather(working, return_exceptions=True)
-        raise
-
-
 async def _in_thread(
     work: Callable[_Arguments, _Result], *args: _Arguments.args, **options: _Arguments.kwargs
 ) -> _Result:
     """Do something in a thread, and wait for it when cancelled: the clean-up comes after it."""
-    return await _to_its_end(asyncio.to_thread(work, *args, **options))
+    return await to_its_end(asyncio.to_thread(work, *args, **options))
 
 
 def _why_cancelled(status: str) -> str:

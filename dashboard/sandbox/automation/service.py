@@ -48,6 +48,7 @@ class Automation:
         self._last_minute = 0
         #: While above 0, nothing is begun.
         self._standstills = 0
+        self._one_standstill = asyncio.Lock()
 
     async def start(self) -> None:
         """Take up what the last owner of the data folder left: nothing of it is running now."""
@@ -79,12 +80,14 @@ class Automation:
     async def standstill(self) -> AsyncIterator[None]:
         """End every run; inside, none is under way and none begins, so a reset meets no stranger.
 
-        What was taken meanwhile all the same, and is still there afterwards, is begun then.
+        What was taken meanwhile all the same, and is still there afterwards, is begun then. A
+        second one waits for the first to be over.
         """
         self._standstills += 1
         try:
-            await self._end_all()
-            yield
+            async with self._one_standstill:
+                await self._end_all()
+                yield
         finally:
             self._standstills -= 1
             self._take_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,13 +37,15 @@ class Passage:
         One entry per stage that ran models.
     ran
         The models that ran, the one whose outputs are given last.
+    others
+        What came of the other models of a stage: their outputs, or why there are none.
     """
 
     rows: list[dict[str, Any]]  # Any: user data, then model output
     types: dict[str, str] = field(default_factory=dict)
     elapsed_ns: list[int] = field(default_factory=list)
     ran: list[int] = field(default_factory=list)
-    others: list[tuple[int, _Table]] = field(default_factory=list)
+    others: list[tuple[int, _Table | Exception]] = field(default_factory=list)
     splits: list[list[str]] = field(default_factory=list)
     anomalies: dict[str, list[bool]] = field(default_factory=dict)
 
@@ -118,10 +121,12 @@ class Flow:
         passage.rows = rows
 
     def _run_models(self, passage: Passage, stage: Stage) -> None:
-        first, *others = [(step, self._run_one(step, passage.rows)) for step in stage.steps]
-        passage.others = others
-        passage.ran += [*(step for step, _ in others), first[0]]
-        passage.rows, passage.types = first[1]
+        first, *others = stage.steps
+        table = self._run_one(first, passage.rows)
+        passage.others = [(step, self._run_beside(step, passage.rows)) for step in others]
+        ran = [step for step, outcome in passage.others if not isinstance(outcome, Exception)]
+        passage.ran += [*ran, first]
+        passage.rows, passage.types = table
 
     def _run_split(
         self, passage: Passage, stage: Stage, inputs: Sequence[Row], draw: float
@@ -147,22 +152,52 @@ class Flow:
         runtime = self._runtimes[step]
         return runtime.predict(rows), dict(runtime.output_types)
 
+    def _run_beside(self, step: int, rows: Sequence[Row]) -> _Table | Exception:
+        try:
+            return self._run_one(step, rows)
+        except Exception as exc:  # noqa: BLE001  # a later stage says whether it matters
+            return exc
+
     def _choose(self, passage: Passage, stage: Stage) -> None:
         if stage.kind is StageKind.ALL:
-            self._give_all(passage)
+            self._give_all(passage, with_failed=True)
         elif stage.index:
-            step, (passage.rows, passage.types) = passage.others[stage.index - 1]
+            step, outcome = passage.others[stage.index - 1]
+            passage.rows, passage.types = _given(outcome)
             passage.ran.append(step)
         passage.others = []
 
-    def _give_all(self, passage: Passage) -> None:
-        """Put the outputs of the other models of a stage beside those that go on."""
-        for step, (rows, types) in passage.others:
+    def _give_all(self, passage: Passage, *, with_failed: bool = False) -> None:
+        """Put the outputs of the other models of a stage beside those that go on.
+
+        Parameters
+        ----------
+        with_failed
+            Of a shadow deployment the first model's answer stands whatever the others do: the
+            columns of one that failed hold nulls, and the engine's log says why.
+        """
+        for step, outcome in passage.others:
+            if with_failed and isinstance(outcome, Exception):
+                rows, types = self._without_outputs(step, outcome, len(passage.rows))
+            else:
+                rows, types = _given(outcome)
             prefix = f".out_{self._names[step]}."
             for row, other in zip(passage.rows, rows, strict=True):
                 row.update({prefix + column: value for column, value in other.items()})
             passage.types |= {prefix + column: kind for column, kind in types.items()}
         passage.others = []
+
+    def _without_outputs(self, step: int, exc: Exception, row_count: int) -> _Table:
+        why = str(exc) if isinstance(exc, InputError) else type(exc).__name__
+        sys.stderr.write(f"model '{self._names[step]}' failed beside the first one: {why}\n")
+        types = dict(self._runtimes[step].output_types)
+        return [dict.fromkeys(types) for _ in range(row_count)], types
+
+
+def _given(outcome: _Table | Exception) -> _Table:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _choice(stage: Stage, row: Mapping[str, Any], draw: float) -> int:  # Any: user data

@@ -19,6 +19,7 @@ from dashboard.sandbox.promql.syntax import (
     Number,
     QueryError,
     Selector,
+    Subquery,
 )
 
 NAME: Final = "__name__"
@@ -68,10 +69,15 @@ class Evaluation:
     def __init__(self, tree: Node, times_s: Sequence[float], reader: Reader) -> None:
         self._tree = tree
         self._loaded: dict[int, list[_Loaded]] = {}
-        for selector in _selectors(tree):
-            self._loaded[id(selector)] = _load(selector, times_s, reader)
-        series = sum(len(each) for each in self._loaded.values())
-        if series * len(times_s) > _MOST_LOOK_UPS:
+        for selector, before_s in _selectors(tree):
+            self._loaded[id(selector)] = _load(selector, times_s, before_s, reader)
+        self._series = sum(len(each) for each in self._loaded.values())
+        self._look_ups = 0
+        self._look_up(len(times_s))
+
+    def _look_up(self, moments: int) -> None:
+        self._look_ups += moments * max(self._series, 1)
+        if self._look_ups > _MOST_LOOK_UPS:
             raise TooMuchError(
                 "query processing would load too many samples into memory in query execution"
             )
@@ -97,6 +103,8 @@ class Evaluation:
                 pass
             case Selector():
                 value = self._instant(node, time_s)
+            case Subquery():
+                raise QueryError(f"a subquery is for functions of a range, only; {SUPPORTED}")
             case Call():
                 value = self._call(node, time_s)
             case Aggregation():
@@ -110,6 +118,8 @@ class Evaluation:
         first = node.arguments[0]
         if isinstance(first, Selector) and first.range_s is not None:
             return self._over_range(node.function, first, time_s)
+        if isinstance(first, Subquery):
+            return self._over_subquery(node.function, first, time_s)
         number = _scalar(self._value(first, time_s), node.function)
         if node.function == "vector":
             return [((), number)]
@@ -153,6 +163,19 @@ class Evaluation:
                 found.append((_without(each.labels, NAME), value))
         return found
 
+    def _over_subquery(self, function: str, node: Subquery, time_s: float) -> Vector:
+        end_s = time_s - node.offset_s
+        # Its moments are multiples of the step, whenever it is asked.
+        first = math.floor((end_s - node.range_s) / node.step_s) + 1
+        last = math.floor(end_s / node.step_s)
+        self._look_up(last - first + 1)
+        found: dict[tuple[tuple[str, str], ...], list[float]] = {}
+        for number in range(first, last + 1):
+            value = self._value(node.operand, number * node.step_s)
+            for labels, each in value if isinstance(value, list) else [((), value)]:
+                found.setdefault(_without(labels, NAME), []).append(each)
+        return [(labels, _OVER_TIME[function](values)) for labels, values in found.items()]
+
 
 _OVER_TIME: Final[Mapping[str, Callable[[list[float]], float]]] = {
     "avg_over_time": lambda values: sum(values) / len(values),
@@ -161,25 +184,30 @@ _OVER_TIME: Final[Mapping[str, Callable[[list[float]], float]]] = {
 }
 
 
-def _selectors(node: Node) -> Iterator[Selector]:
+def _selectors(node: Node, before_s: float = 0.0) -> Iterator[tuple[Selector, float]]:
+    """Yield the selectors, each with the time that subqueries around it look back."""
     match node:
         case Selector():
-            yield node
+            yield node, before_s
+        case Subquery():
+            yield from _selectors(node.operand, before_s + node.range_s + node.offset_s)
         case Call(_, arguments):
             for argument in arguments:
-                yield from _selectors(argument)
+                yield from _selectors(argument, before_s)
         case Aggregation():
-            yield from _selectors(node.operand)
+            yield from _selectors(node.operand, before_s)
         case Binary(_, left, right):
-            yield from _selectors(left)
-            yield from _selectors(right)
+            yield from _selectors(left, before_s)
+            yield from _selectors(right, before_s)
 
 
-def _load(selector: Selector, times_s: Sequence[float], reader: Reader) -> list[_Loaded]:
+def _load(
+    selector: Selector, times_s: Sequence[float], before_s: float, reader: Reader
+) -> list[_Loaded]:
     if selector.metric not in METRICS:
         # As Prometheus: a metric that nobody gives has no series.
         return []
-    before_s = LOOKBACK_S if selector.range_s is None else selector.range_s
+    before_s += LOOKBACK_S if selector.range_s is None else selector.range_s
     span_s = (
         _bounded(times_s[0] - selector.offset_s - before_s),
         _bounded(times_s[-1] - selector.offset_s),

@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 
 #: What a refusal says can be asked.
 SUPPORTED: Final = (
-    "the sandbox knows selectors with = != =~ !~, ranges and offset; rate, increase, "
+    "the sandbox knows selectors with = != =~ !~, ranges, subqueries and offset; rate, increase, "
     "histogram_quantile, vector, avg_over_time, min_over_time, max_over_time; sum, avg, min, max "
     "and count with by or without; + - * / % and or"
 )
@@ -23,10 +23,13 @@ FUNCTIONS: Final = {
     "histogram_quantile": 2,
 }
 RANGE_FUNCTIONS: Final = frozenset(FUNCTIONS) - {"vector", "histogram_quantile"}
+SUBQUERY_FUNCTIONS: Final = RANGE_FUNCTIONS - {"rate", "increase"}
 AGGREGATIONS: Final = frozenset({"sum", "avg", "min", "max", "count"})
 
 _LONGEST_QUERY = 10_000
 _DEEPEST = 40
+#: How far apart a subquery's moments are when it does not say.
+_STEP_S: Final = 60.0
 _MOST_OPERATORS = 100
 _UNIT_S: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _DURATION = re.compile(r"(?:[0-9]+(?:ms|[smhdwy]))+")
@@ -74,6 +77,16 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class Subquery:
+    """The values of an expression at every step of some time."""
+
+    operand: Node
+    range_s: float
+    step_s: float = _STEP_S
+    offset_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A function and what it is given."""
 
@@ -100,7 +113,7 @@ class Binary:
     right: Node
 
 
-Node = Number | Selector | Call | Aggregation | Binary
+Node = Number | Selector | Subquery | Call | Aggregation | Binary
 
 
 def parse(query: str) -> Node:
@@ -194,6 +207,8 @@ class _Parser:
         while self._peek() in (("mark", "-"), ("mark", "+")):
             negative ^= self._take()[1] == "-"
         operand = self._primary()
+        if self._peek() == ("mark", "["):
+            operand = self._subquery(operand)
         return Binary("*", Number(-1.0), operand) if negative else operand
 
     def _primary(self) -> Node:
@@ -231,7 +246,11 @@ class _Parser:
                 f"expected {FUNCTIONS[name]} argument(s) in call to {name!r}, got {len(arguments)}"
             )
         first = arguments[0]
-        has_range = isinstance(first, Selector) and first.range_s is not None
+        if isinstance(first, Subquery) and name not in SUBQUERY_FUNCTIONS:
+            self._fail(f"call to function {name!r}: the sandbox knows no subquery there")
+        has_range = isinstance(first, Subquery) or (
+            isinstance(first, Selector) and first.range_s is not None
+        )
         if has_range != (name in RANGE_FUNCTIONS):
             self._fail(f"call to function {name!r}: a range vector is expected by rates, only")
         return Call(name, tuple(arguments))
@@ -272,17 +291,41 @@ class _Parser:
         if not metric:
             self._fail(f"a selector must name its metric; {SUPPORTED}")
         range_s = None
-        if self._peek() == ("mark", "["):
+        if self._peek() == ("mark", "[") and not self._peek(2)[1].startswith(":"):
             self._next += 1
-            range_s = self._duration()
+            range_s = self._range()
             self._expect("]")
-            if range_s <= 0:
-                self._fail("duration must be greater than 0")
-        offset_s = 0.0
-        if self._peek() == ("name", "offset"):
-            self._next += 1
-            offset_s = self._duration()
-        return Selector(metric, matchers, range_s, offset_s)
+        return Selector(metric, matchers, range_s, self._offset())
+
+    def _subquery(self, operand: Node) -> Node:
+        self._expect("[")
+        range_s = self._range()
+        kind, text = self._peek()
+        if kind != "name" or not text.startswith(":"):
+            self._fail("a range stands behind a selector only; a subquery has a colon: [1h:]")
+        self._next += 1
+        step_s = _STEP_S
+        # A colon may begin a name: `:5m` is one token, and `: 5m` are two.
+        if len(text) > 1:
+            step_s = duration_s(text[1:])
+        elif self._peek() != ("mark", "]"):
+            step_s = self._range()
+        if step_s <= 0:
+            self._fail("duration must be greater than 0")
+        self._expect("]")
+        return Subquery(operand, range_s, step_s, self._offset())
+
+    def _range(self) -> float:
+        range_s = self._duration()
+        if range_s <= 0:
+            self._fail("duration must be greater than 0")
+        return range_s
+
+    def _offset(self) -> float:
+        if self._peek() != ("name", "offset"):
+            return 0.0
+        self._next += 1
+        return self._duration()
 
     def _matchers(self) -> tuple[Matcher, ...]:
         self._expect("{")

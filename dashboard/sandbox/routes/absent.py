@@ -19,10 +19,6 @@ _V2: Final = "/v2/api"
 _ASSAYS: Final = "It watches no model for drift: there are no assays."
 _EDGES: Final = "It publishes nothing: there is no registry of images and there are no edges."
 _REGISTRIES: Final = "It reaches no foreign registry of models."
-_DELETING: Final = (
-    "Nothing but connections and orchestrations is deleted; the SDK has no call for it."
-)
-_UNUSED: Final = "No call of the SDK sends it."
 _OPENAI: Final = "It runs no language model that speaks this protocol."
 _INFER: Final = f"{API}/pipelines/infer/{{target}}/{{pipeline}}"
 
@@ -91,16 +87,8 @@ _ABSENT: Final[tuple[tuple[str, str, str], ...]] = (
         _REGISTRIES,
     ),
     (f"{API}/models/upload_from_registry", "ModelRegistry.upload_model", _REGISTRIES),
-    (f"{API}/models/delete_model", "", _DELETING),
-    (f"{API}/models/delete_model_versions", "", _DELETING),
-    (f"{API}/pipelines/delete_pipeline", "", _DELETING),
-    (f"{API}/pipelines/delete_pipeline_versions", "", _DELETING),
     (f"{_INFER}/openai/v1/completions", "Pipeline.openai_completion", _OPENAI),
     (f"{_INFER}/openai/v1/chat/completions", "Pipeline.openai_chat_completion", _OPENAI),
-    (f"{API}/features/list", "", _UNUSED),
-    (f"{API}/pipelines/list_pipeline_versions", "", _UNUSED),
-    (f"{API}/pipelines/copy", "", _UNUSED),
-    (f"{API}/models/upload_stream", "", _UNUSED),
 )
 
 

@@ -44,6 +44,12 @@ async def platform_config(_request: Request) -> Response:
     return json_answer({"default_arch": "x86"})
 
 
+async def platform_features(_request: Request) -> Response:
+    """Return what the instance has: here, as there, a log of inferences and a log-in."""
+    features = {"plateau": "true"}
+    return json_answer({"features": features, "name": "Sandbox", "is_auth_enabled": True})
+
+
 async def sample(request: Request) -> Response:
     """Return a sample table; the two known names, never a path."""
     name = request.path_params["name"]
@@ -68,6 +74,8 @@ async def reset(request: Request) -> Response:
         # Numbers begin again at 1: a conversion still at work would write to a stranger's version.
         await asyncio.gather(*sandbox.background, return_exceptions=True)
         await run_in_threadpool(_reset, sandbox, body.seed, user_of(request).user_id)
+        # What was deployed since then is in no store any more.
+        await sandbox.fleet.undeploy_all()
     return json_answer({"seed": body.seed})
 
 
@@ -137,7 +145,10 @@ def _reset(sandbox: Sandbox, seed: str, owner_id: str) -> None:
     sow(sandbox.store, seed, owner_id=owner_id, origin=sandbox.config.origin)
 
 
-ROUTES: tuple[Entry, ...] = (Entry("GET", f"{API}/config", platform_config, "Client"),)
+ROUTES: tuple[Entry, ...] = (
+    Entry("GET", f"{API}/config", platform_config, "Client"),
+    Entry("POST", f"{API}/features/list", platform_features),
+)
 
 
 CONTROLS: tuple[Entry, ...] = (

@@ -126,6 +126,8 @@ def _value(evaluation: Evaluation, time_s: float) -> Value:
         return evaluation.at(time_s)
     except QueryError as exc:
         raise _bad("query", str(exc)) from exc
+    except TooMuchError as exc:
+        raise _Refusal(422, "execution", str(exc)) from exc
 
 
 def _steps(parameters: Mapping[str, str]) -> list[float]:
@@ -236,7 +238,8 @@ def _text(value: float) -> str:
 
 _NOTE: Final = (
     "The queries of the platform's dashboards: rates, quantiles of the latency, memory and "
-    "replica counts. A sidekick's memory is its engine's: they are one process here."
+    "replica counts. A sidekick's memory is its engine's: they are one process here. What is "
+    "measured of a cluster's nodes, volumes and topics has no series."
 )
 
 ROUTES: tuple[Entry, ...] = tuple(

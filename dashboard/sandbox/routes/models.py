@@ -10,13 +10,21 @@ from starlette.requests import Request
 from dashboard.sandbox import shapes
 from dashboard.sandbox.bodies import Body
 from dashboard.sandbox.context import Json, sandbox_of
-from dashboard.sandbox.routes.access import chosen_workspaces, my_model, my_model_version
+from dashboard.sandbox.errors import BadRequest
+from dashboard.sandbox.routes.access import (
+    chosen_workspaces,
+    is_mine,
+    my_model,
+    my_model_version,
+)
 from dashboard.sandbox.routes.calls import Id, call, reading
 from dashboard.sandbox.routes.entry import API, Entry
 from dashboard.sandbox.routes.workspaces import workspace_json
 from dashboard.sandbox.store import Row, Store
 
 _DEFAULT_LOG_LINES = 1000
+#: What a model is without its versions.
+_ALONE = ("id", "name", "owner_id", "created_at", "updated_at")
 
 
 class ModelId(Body):
@@ -101,7 +109,10 @@ def list_models(request: Request, body: Scope) -> object:
     configs = store.models.configs_of([row["id"] for each in versions.values() for row in each])
     return {
         "models": [
-            {
+            # The names of the model itself stand outside, too, as older instances had them: the
+            # platform's guides for programs without the SDK still read them there.
+            {name: row[name] for name in _ALONE}
+            | {
                 "model": _model_json(row, workspaces[row["workspace_id"]], versions),
                 "workspace": workspace_json(workspaces[row["workspace_id"]]),
                 "model_versions": [
@@ -117,24 +128,32 @@ def list_models(request: Request, body: Scope) -> object:
 def get_model_alone(request: Request, body: ModelId) -> object:
     """Return a model without its versions, and the configuration of the newest one."""
     models = sandbox_of(request).store.models
-    model = my_model(request, body.id)
+    model = models.get(body.id)
+    if model is None or not is_mine(request, model["workspace_id"]):
+        raise BadRequest("The provided model id was not found.")
     versions = models.versions_of([model["id"]]).get(model["id"], [])
     config = models.config_of(versions[0]["id"]) if versions else None
-    names = ("id", "owner_id", "name", "workspace_id", "updated_at", "created_at")
-    return {name: model[name] for name in names} | {
+    return {name: model[name] for name in (*_ALONE, "workspace_id")} | {
         "model_config": None if config is None else shapes.rest_config(config)
     }
 
 
 def list_versions(request: Request, body: EitherModel) -> object:
-    """Return the versions of one model, newest first."""
+    """Return the versions of one model, newest first.
+
+    A name goes before a number: scripts send the number that an upload gave them beside it, and
+    that is a version's.
+    """
     store = sandbox_of(request).store
-    if body.models_pk_id is not None:
+    if body.model_id is not None:
+        workspaces = chosen_workspaces(request, None, None)
+        listed = store.models.of_workspaces(list(workspaces))
+        named = [model for model in listed if model["name"] == body.model_id]
+        models = [model for model in named if model["id"] == body.models_pk_id] or named
+    elif body.models_pk_id is not None:
         models = [my_model(request, body.models_pk_id)]
     else:
-        workspaces = chosen_workspaces(request, None, None)
-        models = store.models.of_workspaces(list(workspaces))
-        models = [model for model in models if model["name"] == body.model_id]
+        raise BadRequest("model_id: neither it nor models_pk_id was given")
     versions = store.models.versions_of([model["id"] for model in models])
     return [
         shapes.graph_version(version, model)

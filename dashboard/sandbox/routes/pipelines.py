@@ -85,7 +85,7 @@ class PipelineId(Body):
     pipeline_pk_id: Id
 
 
-def create_pipeline(request: Request, body: NewPipeline) -> object:
+def create_pipeline(request: Request, body: NewPipeline) -> Row:
     """Add a version to the pipeline of this name, making it if there is none."""
     if not _NAME.fullmatch(body.pipeline_id):
         raise BadRequest(f"pipeline_id: {_NAME_RULE}")
@@ -110,7 +110,7 @@ def list_pipelines(request: Request, body: Scope) -> object:
     return {"pipelines": _items(request, pipelines, workspaces)}
 
 
-def get_pipeline(request: Request, body: NamedPipeline) -> object:
+def get_pipeline(request: Request, body: NamedPipeline) -> Row:
     """Return one pipeline of a workspace."""
     workspace = member_workspace(request, body.workspace_id)
     name = storable(body.pipeline_name, "pipeline_name")
@@ -142,8 +142,8 @@ async def deploy(request: Request) -> Response:
     body = await read(request, Deploy)
     sandbox = sandbox_of(request)
     version = await run_in_threadpool(_version_to_deploy, request, body)
-    async with _turn(sandbox, version["pipeline_pk"]):
-        deployment_id = await run_in_threadpool(_save, request, body, version)
+    async with turn_of(sandbox, version["pipeline_pk"]):
+        deployment_id = await run_in_threadpool(_save, request, body)
         plan = await run_in_threadpool(plan_of, sandbox.store, deployment_id)
         assert plan is not None  # noqa: S101  # its rows were written just now
         await sandbox.fleet.deploy(plan)
@@ -155,7 +155,7 @@ async def undeploy(request: Request) -> Response:
     body = await read(request, Undeploy)
     sandbox = sandbox_of(request)
     deployment, pipeline = await run_in_threadpool(my_deployment, request, body.deployment_id)
-    async with _turn(sandbox, pipeline["id"]):
+    async with turn_of(sandbox, pipeline["id"]):
         await run_in_threadpool(sandbox.store.pipelines.stop_deployment, deployment["id"])
         await sandbox.fleet.undeploy(deployment["id"])
     return json_answer({})
@@ -211,7 +211,7 @@ def _topic(pipeline: Row) -> str:
     return f"workspace-{pipeline['workspace_id']}-pipeline-{pipeline['name']}-inference"
 
 
-def _turn(sandbox: Sandbox, pipeline_id: int) -> asyncio.Lock:
+def turn_of(sandbox: Sandbox, pipeline_id: int) -> asyncio.Lock:
     """Return the lock under which a pipeline's state changes.
 
     Without it an undeploy could overtake a deploy between the store and the engines, and the
@@ -234,7 +234,14 @@ def _version_to_deploy(request: Request, body: Deploy) -> Row:
     return version
 
 
-def _save(request: Request, body: Deploy, version: Row) -> int:
+def _save(request: Request, body: Deploy) -> int:
+    store = sandbox_of(request).store
+    # Neither the version nor a model of it may be deleted between the checks and the writing.
+    with store.database.transaction():
+        return _save_checked(request, body, _version_to_deploy(request, body))
+
+
+def _save_checked(request: Request, body: Deploy, version: Row) -> int:
     store = sandbox_of(request).store
     try:
         program = pipeline_steps.read(version["definition"])

@@ -8,6 +8,7 @@ import binascii
 import errno
 import re
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -22,6 +23,7 @@ from dashboard.sandbox.context import Json, Sandbox, sandbox_of, user_of
 from dashboard.sandbox.conversion import (
     ARCHIVED_FRAMEWORKS,
     NATIVE_FRAMEWORKS,
+    ONNX,
     BadArchive,
     convert,
     inspect,
@@ -36,6 +38,7 @@ from dashboard.sandbox.store.models import PENDING, PENDING_NATIVE
 
 LARGEST_UPLOAD_BYTES = 4 * 1024**3
 _CHUNK_BYTES = 1024 * 1024
+_MOST_DIGITS = 19
 _NAME = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
 _NATIVE_RUNTIMES = {"onnx": "onnx", "tensorflow": "tensorflow"}
 
@@ -73,8 +76,29 @@ async def upload_and_convert(request: Request) -> Response:
     return await _take(request, 202)
 
 
+async def upload_stream(request: Request) -> Response:
+    """Take an ONNX model whose bytes are the body; the query says what they are."""
+    limit_body(request, LARGEST_UPLOAD_BYTES)
+    query = request.query_params
+    number = query.get("workspace_id", "")
+    is_number = number.isascii() and number.isdecimal() and len(number) <= _MOST_DIGITS
+    named = {
+        "name": query.get("name", ""),
+        "visibility": query.get("visibility", "private"),
+        "workspace_id": int(number) if is_number else number,
+        "conversion": {"framework": ONNX},
+    }
+    metadata = _checked(check(Metadata, named))
+    # As the parser of forms does: a small file stays in memory, a large one is on disk.
+    with SpooledTemporaryFile(max_size=_CHUNK_BYTES) as spooled:
+        file = UploadFile(spooled, filename=query.get("filename"))  # type: ignore[arg-type]  # as the parser does
+        async for chunk in request.stream():
+            await run_in_threadpool(spooled.write, chunk)
+        spooled.seek(0)
+        return await _answer(request, metadata, file, 200)
+
+
 async def _take(request: Request, status: int) -> Response:
-    sandbox = sandbox_of(request)
     limit_body(request, LARGEST_UPLOAD_BYTES)
     try:
         form = await request.form(max_files=1, max_fields=4, max_part_size=_CHUNK_BYTES)
@@ -84,11 +108,16 @@ async def _take(request: Request, status: int) -> Response:
         metadata, file = await _metadata(form.get("metadata")), form.get("file")
         if not isinstance(file, UploadFile):
             raise _without_file(metadata)
-        await run_in_threadpool(member_workspace, request, metadata.workspace_id)
-        owner_id = user_of(request).user_id
-        version = await run_in_threadpool(_keep, sandbox, metadata, file, owner_id)
+        return await _answer(request, metadata, file, status)
     finally:
         await form.close()
+
+
+async def _answer(request: Request, metadata: Metadata, file: UploadFile, status: int) -> Response:
+    sandbox = sandbox_of(request)
+    await run_in_threadpool(member_workspace, request, metadata.workspace_id)
+    owner_id = user_of(request).user_id
+    version = await run_in_threadpool(_keep, sandbox, metadata, file, owner_id)
     if version["framework"] in NATIVE_FRAMEWORKS:
         # The SDK does not wait for these, and deploys the model at once.
         await run_in_threadpool(convert, sandbox.store, version)
@@ -115,7 +144,10 @@ async def _metadata(part: UploadFile | str | None) -> Metadata:
     if part is None:
         raise BadRequest("metadata: the upload has no metadata")
     text = part.encode(errors="surrogateescape") if isinstance(part, str) else await part.read()
-    metadata = check(Metadata, parse_json(text))
+    return _checked(check(Metadata, parse_json(text)))
+
+
+def _checked(metadata: Metadata) -> Metadata:
     if not _NAME.fullmatch(metadata.name):
         raise BadRequest("name: must be letters, digits and dashes, with no dash at either end")
     for field in ("input_schema", "output_schema"):
@@ -192,5 +224,12 @@ ROUTES: tuple[Entry, ...] = (
         Support.PARTLY,
         "ONNX and Hugging Face summarization run. Every other framework ends in the status error: "
         "no pickle is opened and no code of a model is run.",
+    ),
+    Entry(
+        "POST",
+        f"{API}/models/upload_stream",
+        upload_stream,
+        support=Support.PARTLY,
+        note="Every file is taken for an ONNX model: the call cannot say what it is.",
     ),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from pathlib import Path
 
+from dashboard.sandbox.engine import weights
 from dashboard.sandbox.store.database import Database, Row
 
 #: The states of a version, in the order it goes through them.
@@ -23,6 +25,14 @@ _CONFIG_JSON = (
     "dynamic_batching_config",
     "continuous_batching_config",
     "openai",
+)
+
+#: What belongs to a version, and the version itself: children first.
+_OF_A_VERSION = (
+    ("model_configs", "model_version_id"),
+    ("upload_logs", "model_version_id"),
+    ("model_tags", "model_id"),
+    ("model_versions", "id"),
 )
 
 
@@ -78,8 +88,8 @@ class Models:
             } | version
             values["conversion"] = json.dumps(version.get("conversion") or {})
             version_id = self._database.insert("model_versions", values)
-        found = self.version(version_id)
-        assert found is not None  # noqa: S101  # written just now, rows are never deleted one by one
+            found = self.version(version_id)
+        assert found is not None  # noqa: S101  # written just now
         return found
 
     def add_config(self, version_id: int, config: Row) -> Row:
@@ -200,6 +210,42 @@ class Models:
             found[row["model_version_id"]] = _with_lists(row) or row
         return found
 
+    def deployed(self, version_ids: list[int]) -> list[int]:
+        """Return those of these versions that run in a deployment, or are to."""
+        sql = (
+            "SELECT DISTINCT model_version_id FROM model_configs "
+            "JOIN deployment_model_configs AS links ON links.model_config_id = model_configs.id "
+            "JOIN deployments ON deployments.id = links.deployment_id "
+            "WHERE deployed AND model_version_id IN (SELECT value FROM json_each(?))"
+        )
+        rows = self._database.all(sql, (json.dumps(version_ids),))
+        return [row["model_version_id"] for row in rows]
+
+    def delete_versions(self, version_ids: list[int]) -> None:
+        """Delete versions with all that belongs to them; their models stay."""
+        chosen = json.dumps(version_ids)
+        with self._database.transaction():
+            # What a stopped deployment remembers of them.
+            self._database.run(
+                "DELETE FROM deployment_model_configs WHERE model_config_id IN (SELECT id FROM "
+                "model_configs WHERE model_version_id IN (SELECT value FROM json_each(?)))",
+                (chosen,),
+            )
+            for table, column in _OF_A_VERSION:
+                sql = f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608  # names are ours
+                self._database.run(sql, (chosen,))
+        for version_id in version_ids:
+            artefact = self._folder / str(version_id)
+            artefact.unlink(missing_ok=True)
+            shutil.rmtree(weights.folder_of(artefact), ignore_errors=True)
+
+    def delete(self, model_id: int) -> None:
+        """Delete a model with all its versions."""
+        with self._database.transaction():
+            versions = self.versions_of([model_id]).get(model_id, [])
+            self.delete_versions([version["id"] for version in versions])
+            self._database.run("DELETE FROM models WHERE id = ?", (model_id,))
+
     def draft_path(self) -> Path:
         """Return a fresh path for a file that is still arriving."""
         return self._folder / f"{uuid.uuid4()}.part"
@@ -218,7 +264,10 @@ class Models:
     def sweep_drafts(self) -> None:
         """Delete what a crash left of uploads that never were acknowledged."""
         for draft in self._folder.glob("*.part"):
-            draft.unlink(missing_ok=True)
+            if draft.is_dir():  # weights that were being laid out
+                shutil.rmtree(draft)
+            else:
+                draft.unlink(missing_ok=True)
 
 
 def _with_conversion(row: Row | None) -> Row | None:

@@ -172,6 +172,33 @@ class Pipelines:
             (self._database.now(), deployment_id),
         )
 
+    def delete(self, pipeline_id: int) -> None:
+        """Delete a pipeline with its versions, its deployment and its tags."""
+        with self._database.transaction():
+            self._delete_versions(
+                "SELECT id FROM pipeline_versions WHERE pipeline_pk = ?", pipeline_id
+            )
+            for sql in (
+                "DELETE FROM deployments WHERE pipeline_pk = ?",
+                "DELETE FROM pipeline_tags WHERE pipeline_pk_id = ?",
+                "DELETE FROM pipelines WHERE id = ?",
+            ):
+                self._database.run(sql, (pipeline_id,))
+
+    def delete_versions(self, version_ids: list[int]) -> None:
+        """Delete versions, and what a stopped deployment remembers of them."""
+        with self._database.transaction():
+            self._delete_versions("SELECT value FROM json_each(?)", json.dumps(version_ids))
+
+    def _delete_versions(self, chosen: str, parameter: object) -> None:
+        for table, column in (
+            ("deployment_versions", "pipeline_version_id"),
+            ("deployment_model_configs", "pipeline_version_id"),
+            ("pipeline_versions", "id"),
+        ):
+            sql = f"DELETE FROM {table} WHERE {column} IN ({chosen})"  # noqa: S608  # names are ours
+            self._database.run(sql, (parameter,))
+
     def deployment(self, deployment_id: int) -> Row | None:
         """Return one deployment."""
         return self._opened(

@@ -37,6 +37,7 @@ def main() -> None:
     pipeline = wl.build_pipeline("experiments")
     ab_test(pipeline, control, first, facts)
     shadow(pipeline, control, [first, second], facts)
+    failing_challenger(wl, pipeline, control, facts)
     key_split(pipeline, control, first, facts)
     pipeline.undeploy()
     print(json.dumps(facts, default=str))
@@ -80,6 +81,24 @@ def shadow(pipeline: Any, control: Any, challengers: list[Any], facts: dict[str,
         facts[name] = result[column][0] if column in result else "missing"
     logged = pipeline.logs(limit=1)
     facts["shadow logged"] = sorted(each for each in logged.columns if each.startswith("out"))
+
+
+def failing_challenger(wl: Any, pipeline: Any, control: Any, facts: dict[str, Any]) -> None:
+    """A challenger that takes other inputs must not displace the proven model."""
+    other = wl.upload_model("challenger03", "./models/embedder.onnx", framework=Framework.ONNX)
+    pipeline.clear()
+    pipeline.add_shadow_deploy(control, [other])
+    pipeline.deploy(deployment_config=config())
+    result = pipeline.infer(pd.DataFrame({"tensor": [HOUSE]}))
+    facts["failing challenger"] = [
+        result["out.variable"][0],
+        result["out_challenger03.embedding"][0],
+    ]
+    logged = pipeline.logs(limit=1)
+    facts["failing challenger logged"] = [
+        logged["out.variable"][0].tolist(),
+        logged["out_challenger03.embedding"][0],
+    ]
 
 
 def key_split(pipeline: Any, control: Any, gold: Any, facts: dict[str, Any]) -> None:

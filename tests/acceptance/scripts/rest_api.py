@@ -31,6 +31,8 @@ def main() -> None:
     people(post, number, facts)
     model = models(post, number, facts)
     pipelines(wl, post, number, model, facts)
+    streamed(wl, post, number, facts)
+    deletions(wl, post, number, model, facts)
     print(json.dumps(facts, default=str))
 
 
@@ -137,6 +139,49 @@ def pipelines(
         {"name": "copied", "workspace_id": workspace, "source_pipeline": made["pipeline_pk_id"]},
     )
     facts["copy"] = copied.get("code", sorted(copied))
+    named = {"pipeline_id": "by-rest", "workspace_id": workspace}
+    versions = post("pipelines/list_pipeline_versions", named)["pipeline_versions"]
+    facts["pipeline versions"] = [each["pipeline_version"]["id"] for each in versions]
+    facts["features"] = post("features/list")["features"]
+
+
+def streamed(wl: Any, post: Any, workspace: int, facts: dict[str, Any]) -> None:
+    """A model whose bytes are the body, and nothing else is."""
+    answer = requests.post(
+        f"{wl.api_endpoint}/v1/api/models/upload_stream",
+        headers=wl.auth.auth_header() | {"Content-Type": "application/octet-stream"},
+        params={"name": "streamed", "filename": "rf_model.onnx", "workspace_id": str(workspace)},
+        data=Path("./models/rf_model.onnx").read_bytes(),
+        timeout=30,
+    ).json()
+    version = answer["insert_models"]["returning"][0]["models"][0]["id"]
+    found = post("models/get_version_by_id", {"model_version_id": version})
+    facts["streamed"] = found["model_version"]["model_version"]["status"]
+
+
+def deletions(
+    wl: Any, post: Any, workspace: int, model: dict[str, Any], facts: dict[str, Any]
+) -> None:
+    """What runs is kept; what does not is deleted, with all that belongs to it."""
+    one = {"model_versions": [model["version"]], "confirm_delete": True}
+    pipeline = wl.pipelines_by_name("by-rest")[0].deploy(wait_for_status=False)
+    facts["in use"] = post("models/delete_model_versions", one)["code"]
+    pipeline.undeploy()
+    facts["deleted"] = [
+        sorted(post("models/delete_model_versions", one)),
+        sorted(
+            post("pipelines/delete_pipeline", {"pipeline_id": "by-rest", "workspace_id": workspace})
+        ),
+        sorted(
+            post(
+                "models/delete_model",
+                {"model_id": "by-rest", "workspace_id": workspace, "confirm_delete": True},
+            )
+        ),
+    ]
+    listed = wl.list_pipelines(workspace_id=workspace), wl.list_models(workspace_id=workspace)
+    facts["left"] = [[each.name() for each in some] for some in listed]
+    facts["no such model"] = post("models/get_by_id", {"id": 2**31})
 
 
 if __name__ == "__main__":

@@ -489,6 +489,35 @@ def test_a_sign_in_that_a_redirect_dropped_is_explained(listen, answer):
     assert failure.field == "url"
 
 
+@pytest.mark.parametrize("leads_to", ["http", "https", "no port", "no name", "blocked"])
+def test_a_host_that_a_redirect_names_is_told_nowhere(leads_to, listen, answer, caplog):
+    caplog.set_level(logging.INFO)
+    last = listen(answer(b"", status="500 I"))
+    scheme = "https" if leads_to == "https" else "http"
+    port = 1 if leads_to == "no port" else last.port
+    outbound = Outbound(
+        allow=AllowList.parse(["127.0.0.1"]),
+        limits=SHORT,
+        resolve=lambda host, _port: {
+            ("no name", True): (),
+            ("blocked", True): ("10.0.0.1",),
+        }.get((leads_to, "planted" in host), ("127.0.0.1",)),
+    )
+    first = listen(redirect(f"{scheme}://Planted-Token.example.org:{port}/x"))
+    failure = failure_of(outbound, f"http://files.example.org:{first.port}/")
+    told = f"{failure.message} {failure.hint} {caplog.text}".lower()
+    assert "planted" not in told
+    assert "leads on to" in told
+    assert first.connections == 1
+
+
+def test_a_port_that_speaks_another_language_is_not_called_closed(listen):
+    failure = failure_of(inward(), listen(b"SSH-2.0-OpenSSH_9.6\r\n").origin)
+    assert failure.cause_code == FetchCause.REFUSED
+    assert "takes the connection" in failure.message
+    assert "https://" in failure.hint
+
+
 def test_a_closed_port_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -118,6 +118,19 @@ def test_a_guessed_value_is_told_in_the_same_words_as_a_wrong_one():
     assert told == {("environment: HF_TOKEN set anew",)}
 
 
+def test_a_value_that_was_kept_from_what_runs_is_no_change():
+    running = replace(USUAL, environment=(replace(variable("A"), kept_from="v-2"),))
+    for version, told in (("v-2", ()), ("v-1", ("environment: A set anew",))):
+        kept = replace(variable("A"), kept_from=version)
+        assert differences(running, replace(USUAL, environment=(kept,))) == told
+
+
+def test_variables_equal_nothing_but_themselves():
+    one = variable("A", "the-same-value")
+    assert one == one  # noqa: PLR0124 - that is asked
+    assert one != variable("A", "the-same-value")
+
+
 def test_a_configuration_without_values_keeps_the_names():
     planted = replace(USUAL, environment=(variable("HF_TOKEN", "hf_planted"), variable("B")))
     config = engine_config(planted, "model-1", value_of=lambda one: one.value.reveal())

@@ -23,9 +23,11 @@ from dashboard.domain.pipeline import DeploymentStatus, Pipeline, PipelineState
 from dashboard.errors import Conflict, DeployFailed, InvalidInput, UnexpectedAnswer
 from dashboard.gateway.base import DeployedVersion
 from dashboard.masking import SecretText
+from dashboard.services import deployments
 from dashboard.services.activity import ActivityLog
 from dashboard.services.deploy_log import DeployLog
 from dashboard.services.deployments import Deployments
+from dashboard.services.guard_stop import NotYet
 from dashboard.services.jobs import Outcome
 from dashboard.services.reads import Reads
 from dashboard.services.watch import DeploymentWatch
@@ -179,8 +181,13 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_a_deploy_is_kept_noted_and_guarded(desk):
     assert desk.deploy().message == "Starting hf-summarizer."
     (mine,) = desk.service.mine(ANN)
-    assert (mine.version, mine.settings, mine.ready_after_s) == ("v-1", SETTINGS, None)
-    assert desk.service.last(ANN, PIPE).load() == mine
+    assert (mine.version, mine.ready_after_s) == ("v-1", None)
+    last = desk.service.last(ANN, PIPE).load()
+    assert last is not None
+    assert (last.deploy_id, last.version) == (mine.deploy_id, mine.version)
+    assert last.settings is not None
+    (token,) = last.settings.environment
+    assert (token.name, token.value.reveal(), token.kept_from) == ("HF_TOKEN", PLANTED, "v-1")
     assert desk.service.mine(BOB) == ()
     assert desk.service.last(BOB, PIPE).load() is None
     assert desk.service.deployer(BOB, PIPE, "v-1").load() == (Deployer("u1", "ann@example.com"),)
@@ -314,10 +321,51 @@ def test_an_answer_from_before_a_deploy_elsewhere_ends_nothing(desk):
     assert desk.service.mine(BOB) == ()
 
 
+def stop_unused(desk, version="v-1", *, may_send=lambda: True):
+    desk.service.undeploy_unused(ANN, PIPE, version=version, may_send=may_send)
+
+
 def test_the_guards_own_stop_is_not_noted_twice(desk):
     desk.deploy()
-    desk.service.undeploy(ANN, PIPE, is_noted=False)
+    stop_unused(desk)
+    assert desk.platform.undeploys == 1
     assert [entry.act for entry in desk.entries()] == [Act.DEPLOYED]
+    assert desk.service.mine(ANN) == ()
+
+
+def test_the_guard_stops_no_other_version_than_its_own_and_none_that_it_may_not(desk):
+    desk.deploy()
+    desk.sees(status(PipelineState.RUNNING, "v-1"))
+    for refused in ({"version": "v-0"}, {"may_send": lambda: False}):
+        with pytest.raises(NotYet):
+            stop_unused(desk, **refused)
+    assert desk.platform.undeploys == 0
+    assert [mine.version for mine in desk.service.mine(ANN)] == ["v-1"]
+    assert [entry.act for entry in desk.entries()] == [Act.DEPLOYED]
+
+
+def test_the_guard_does_not_wait_long_behind_another_undeploy(desk, monkeypatch):
+    begun, may_end, asked = threading.Event(), threading.Event(), list[bool]()
+
+    def undeploy_slowly(_who, _pipeline):
+        begun.set()
+        may_end.wait(10)
+
+    def ask() -> bool:
+        asked.append(True)
+        return True
+
+    monkeypatch.setattr(deployments, "_BRIEFLY_S", 0.05)
+    desk.deploy()
+    desk.platform.undeploy = undeploy_slowly
+    stopping = threading.Thread(target=desk.service.undeploy, args=[ANN, PIPE])
+    stopping.start()
+    assert begun.wait(10)
+    with pytest.raises(NotYet):
+        stop_unused(desk, may_send=ask)
+    assert asked == []
+    may_end.set()
+    stopping.join(10)
 
 
 def test_a_refused_deploy_is_noted_and_guards_nothing(desk):

@@ -7,10 +7,12 @@ from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
 
 from dashboard.domain.activity import Act, ActivityFilter, ActResult
 from dashboard.domain.identity import Identity
@@ -37,14 +39,16 @@ from dashboard.services import pipeline_use
 from dashboard.services.activity import ActivityLog
 from dashboard.services.clock import Clock
 from dashboard.services.failures import unexpected
-from dashboard.services.guard_look import ANOTHER, FOREIGN, HIDDEN, NOBODY, GuardLook
-from dashboard.services.guard_stop import SIGNED
+from dashboard.services.guard_look import ANOTHER, FAILED, FOREIGN, HIDDEN, NOBODY, GuardLook
+from dashboard.services.guard_rounds import LOOKS_AT_ONCE
+from dashboard.services.guard_stop import SIGNED, NotYet
 from dashboard.services.idle_guard import MOST_MINUTES, IdleGuard
 from dashboard.services.pipeline_use import PipelineUse, noted
 from dashboard.services.reads import Reads
 from dashboard.store.database import Store, default_url, open_store, open_vault
 from dashboard.store.guard_records import GuardRecords
 from dashboard.store.run_records import Claim, RunRecords
+from dashboard.store.schema import GUARDS
 from dashboard.store.table_records import TableRecords
 from dashboard.store.use_records import UseRecords
 from tests.unit.store.test_run_records import RUN
@@ -61,6 +65,22 @@ class Inline(Executor):
     def submit(self, fn, /, *args, **kwargs):
         fn(*args, **kwargs)
         return Future()
+
+
+class Waiting(Executor):
+    """A pool whose threads are all held up until the test lets them go on."""
+
+    def __init__(self) -> None:
+        self.work: list[Callable[[], object]] = []
+
+    def submit(self, fn, /, *args, **kwargs):
+        self.work.append(partial(fn, *args, **kwargs))
+        return Future()
+
+    def do_all(self) -> None:
+        work, self.work = self.work, []
+        for one in work:
+            one()
 
 
 @dataclass
@@ -132,6 +152,9 @@ class Desk:
     platform: Platform
     time: Time
     who: Identity | None = WHO
+    pool: Executor = field(default_factory=Inline)
+    before_asking: Callable[[], object] = lambda: None
+    undeployed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.activity = ActivityLog(
@@ -146,7 +169,7 @@ class Desk:
         look = GuardLook(
             lambda: cast("PlatformGateway", self.platform),  # the part of it that is asked
             identity=lambda: self.who,
-            undeploy=self.platform.undeploy,
+            undeploy=self.undeploy,
             records=records,
             use=self.use,
             activity=self.activity,
@@ -157,10 +180,19 @@ class Desk:
             look,
             records=records,
             use=self.use,
-            pool=Inline(),
+            pool=self.pool,
             activity=self.activity,
             clock=clock,
         )
+
+    def undeploy(
+        self, who: Identity, pipeline: Pipeline, *, version: str, may_send: Callable[[], bool]
+    ) -> None:
+        self.before_asking()
+        if not may_send():
+            raise NotYet
+        self.platform.undeploy(who, pipeline)
+        self.undeployed.append(version)
 
     def arm(self, minutes: int | None = 60, version: str = OURS) -> None:
         self.guard.arm(WHO, PIPE, version=version, minutes=minutes)
@@ -247,7 +279,7 @@ def test_what_never_becomes_ready_is_stopped_too(desk):
 def test_a_request_sent_from_here_begins_the_count_anew(desk):
     desk.arm(60)
     desk.wait(50)
-    desk.guard.used(PIPE.pipeline_id)
+    desk.use.used(PIPE.pipeline_id)
     assert desk.left == pytest.approx(60)
     desk.wait(59)
     assert not desk.stopped
@@ -257,7 +289,7 @@ def test_a_request_sent_from_here_begins_the_count_anew(desk):
 
 def test_what_is_in_flight_is_never_cut_off(desk):
     desk.arm(1)
-    with desk.guard.in_use(PIPE.pipeline_id):
+    with desk.use.in_use(PIPE.pipeline_id):
         desk.wait(90)
         assert not desk.stopped
         assert (desk.view.is_in_use, desk.view.stops_at) == (True, None)
@@ -274,7 +306,7 @@ def test_a_request_that_begins_while_the_log_is_read_prevents_the_stop(desk):
     asked = desk.platform.log_page
 
     def asked_slowly(*call, **options):
-        desk.guard.used(PIPE.pipeline_id)
+        desk.use.used(PIPE.pipeline_id)
         return asked(*call, **options)
 
     desk.platform.log_page = asked_slowly
@@ -750,6 +782,88 @@ def test_what_is_being_deployed_again_is_not_stopped(desk):
     assert desk.stopped
 
 
+# A stop that is held up
+
+
+def claimed_until(desk: Desk) -> object:
+    with desk.store.read() as connection:
+        return connection.execute(select(GUARDS.c.stopping_until)).scalar_one()
+
+
+@pytest.mark.parametrize("clock", ["now", "monotonic"])
+def test_a_stop_whose_claim_is_almost_over_is_given_back_and_tried_again(desk, clock):
+    held_up_s = [29.0, 31.0]
+
+    def hold_up() -> None:
+        assert claimed_until(desk) is not None
+        late_s = held_up_s.pop() if held_up_s else 0.0
+        if clock == "now":
+            desk.time.now += timedelta(seconds=late_s)
+        else:
+            desk.time.monotonic += late_s
+
+    desk.arm(10)
+    desk.before_asking = hold_up
+    desk.wait(10.2)
+    assert (desk.stopped, len(held_up_s), claimed_until(desk)) == (False, 1, None)
+    assert (desk.view.problem, desk.entries()) == ("", [])
+    if clock == "monotonic":  # the rounds take it for a sleep
+        held_up_s.clear()
+    desk.wait(6.5)
+    assert desk.undeployed == [OURS]
+    assert [entry[:2] for entry in desk.entries()] == [(Act.STOPPED_IDLE, ActResult.DONE)]
+
+
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_what_is_deployed_elsewhere_while_the_stop_waits_for_its_turn_is_left_alone(desk, is_fresh):
+    def deploy_elsewhere() -> None:
+        made_at = desk.time.now if is_fresh else T0
+        ours = PipelineVersion(1, OURS, T0)
+        desk.platform.versions = [PipelineVersion(2, THEIRS, made_at), ours]
+        desk.platform.running = (THEIRS,)
+
+    desk.arm(10)
+    desk.before_asking = deploy_elsewhere
+    desk.wait(12)
+    assert (desk.stopped, claimed_until(desk)) == (False, None)
+    assert (desk.view.problem, desk.entries()) == (FOREIGN, [])
+
+
+def test_a_platform_that_does_not_answer_before_the_stop_is_asked_again(desk):
+    def fail() -> None:
+        desk.platform.errors["get_pipeline"] = PlatformUnreachable("It is away.")
+
+    desk.arm(10)
+    desk.before_asking = fail
+    desk.wait(10.2)
+    assert (desk.stopped, claimed_until(desk), desk.entries()) == (False, None, [])
+    assert desk.view.problem == f"{FAILED} It is away."
+    desk.platform.errors.clear()
+    desk.before_asking = lambda: None
+    desk.wait(2)
+    assert desk.stopped
+
+
+@pytest.mark.parametrize(("call", "may_stop"), [("drop", True), ("release_stop", False)])
+def test_a_database_that_fails_in_a_stop_loses_neither_the_guard_nor_the_entry(
+    desk, monkeypatch, call, may_stop
+):
+    def fail(*_call, **_options):
+        raise DashboardError("The database does not work.")
+
+    desk.arm(10)
+    with monkeypatch.context() as broken:
+        broken.setattr(GuardRecords, call, fail)
+        desk.platform.errors = {} if may_stop else {"undeploy": PlatformUnreachable("It is away.")}
+        desk.wait(10.5)
+    assert desk.stopped
+    told = ActResult.DONE if may_stop else ActResult.FAILED
+    assert [entry[:2] for entry in desk.entries()] == [(Act.STOPPED_IDLE, told)]
+    desk.platform.errors.clear()
+    desk.wait(4)
+    assert desk.guard.view(PIPE.pipeline_id) is None
+
+
 # What goes wrong
 
 
@@ -783,7 +897,7 @@ def test_use_after_a_failed_undeploy_begins_the_count_anew(desk):
     desk.platform.errors["undeploy"] = PlatformUnreachable("It is away.")
     desk.wait(10.2)
     desk.platform.errors.clear()
-    desk.guard.used(PIPE.pipeline_id)
+    desk.use.used(PIPE.pipeline_id)
     desk.wait(9)
     assert desk.guard.view(PIPE.pipeline_id) is not None
     assert desk.view.problem == ""
@@ -905,7 +1019,7 @@ def test_what_was_kept_is_kept_over_a_restart(desk):
 def test_use_is_kept_over_a_restart_also_where_the_log_forgets(desk):
     desk.arm(60)
     desk.wait(30)
-    desk.guard.used(PIPE.pipeline_id)
+    desk.use.used(PIPE.pipeline_id)
     desk.guard.close()
     desk.begin()
     desk.wait(0.1)
@@ -931,13 +1045,75 @@ def test_a_computer_that_slept_gives_notice_when_it_wakes(desk, does_monotonic_s
 def test_a_clock_that_is_put_back_does_not_put_the_stop_off_by_as_much(desk):
     desk.arm(10)
     desk.wait(5)
-    desk.guard.used(PIPE.pipeline_id)
+    desk.use.used(PIPE.pipeline_id)
     desk.time.now -= timedelta(hours=3)
     desk.guard.tick()
     desk.wait(0.1)
     assert desk.left == pytest.approx(10, abs=0.3)
     desk.wait(10.5)
     assert desk.stopped
+
+
+def test_a_log_that_was_read_before_the_clock_was_put_back_does_not_put_the_stop_off(desk):
+    desk.arm(10)
+    desk.wait(9.5)  # the log was read
+    desk.time.now -= timedelta(hours=3)
+    desk.platform.ask(desk.time.now)
+    desk.guard.tick()
+    desk.wait(0.1)
+    assert desk.left == pytest.approx(10, abs=0.3)
+
+
+def test_a_notice_from_before_the_clock_was_put_back_does_not_put_the_stop_off(desk):
+    desk.arm(10)
+    desk.wait(9)
+    desk.begin()
+    desk.wait(0.1)
+    assert desk.view.is_notice
+    desk.time.now -= timedelta(hours=3)
+    desk.guard.tick()
+    desk.wait(0.1)
+    assert desk.left == pytest.approx(10, abs=0.3)
+
+
+def test_what_is_chosen_while_the_database_is_read_is_not_taken_back(desk, monkeypatch):
+    desk.arm(10)
+    read_all = GuardRecords.all
+
+    def choose_meanwhile(records):
+        found = read_all(records)
+        desk.guard.set_minutes(WHO, PIPE, 120)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GuardRecords, "all", choose_meanwhile)
+        desk.wait(0.6)
+    assert desk.view.minutes == 120
+
+
+def test_what_is_chosen_here_counts_also_where_another_dashboard_has_just_changed_it(desk):
+    other = Desk(desk.store, desk.platform, desk.time)
+    desk.arm(10)
+    other.guard.tick()
+    other.guard.set_minutes(WHO, PIPE, None)
+    assert desk.view.minutes == 10
+    desk.guard.set_minutes(WHO, PIPE, 10)
+    desk.wait(1)
+    assert desk.view.minutes == 10
+
+
+def test_on_a_slow_platform_what_is_stored_is_still_read_and_what_is_in_use_renewed(store):
+    pool = Waiting()
+    desk = Desk(store, Platform(), Time(), pool=pool)
+    for number in range(5):
+        pipeline = replace(PIPE, pipeline_id=number)
+        desk.guard.arm(WHO, pipeline, version=OURS, minutes=60)
+    for _ in range(2):
+        desk.wait(0.6)
+        # One of the pool's threads is left for what is stored.
+        assert len(pool.work) == LOOKS_AT_ONCE + 1
+        pool.do_all()
+    assert desk.platform.calls.count("status") == 2 * LOOKS_AT_ONCE
 
 
 def test_of_two_dashboards_with_one_database_one_stops_it(desk):

@@ -286,9 +286,10 @@ def test_a_table_that_does_not_fit_leads_to_the_table(rig, table, told):
     assert way is Way.TABLE
 
 
-def test_a_model_of_columns_gets_its_columns(rig):
+@pytest.mark.parametrize("cells", [[3, 4], ["3", "4"]], ids=["numbers", "texts of a CSV"])
+def test_a_model_of_columns_gets_its_columns(rig, cells):
     rig.platform.framework = "onnx"
-    rig.source.table = pa.table({"x": [3, 4], "other": ["a", "b"]})
+    rig.source.table = pa.table({"x": cells, "other": ["a", "b"]})
     rig.platform.failing = {}
     sent = []
 
@@ -299,6 +300,14 @@ def test_a_model_of_columns_gets_its_columns(rig):
     rig.platform.infer = infer
     rig.red_at(Step.WARM)
     assert sent == [{"x": 3}]
+
+
+def test_a_first_row_that_is_not_what_the_model_reads_leads_to_the_table(rig):
+    rig.platform.framework = "onnx"
+    rig.source.table = pa.table({"x": [PLANTED, "4"]})
+    message, _, way = rig.red_at(Step.FITS)
+    assert message == "The model reads a whole number from “x”; the table holds a text there."
+    assert way is Way.TABLE
 
 
 def test_a_pipeline_that_is_gone_is_told(rig):

@@ -33,10 +33,12 @@ from dashboard.errors import (
     TimedOut,
 )
 from dashboard.services.clock import Clock
-from dashboard.services.notebook import notebook
+from dashboard.services.notebook import _COLUMN_INPUTS, _OUTPUTS, _reads, notebook
 from dashboard.services.run_batch import BatchSize
-from dashboard.services.run_rows import RowFeed, columns_to_send
+from dashboard.services.run_columns import columns_to_send, types_to_send
+from dashboard.services.run_rows import RowFeed, columns_row
 from dashboard.services.run_stretch import Gate, Stretch, StretchRules
+from dashboard.services.run_values import shown_inputs
 from dashboard.services.runs import RunSettings
 from dashboard.store.blocks import BlockSpot
 from dashboard.store.run_records import SEND, SKIP, RowResult
@@ -80,7 +82,7 @@ def test_rows_go_in_requests_of_several_and_each_has_its_values_and_its_record(
     rows = rig.runs.rows(MEMBER, run.run_id)
     assert [row.inputs for row in rows] == [{"x": n, "name": f"row {n}"} for n in range(20)]
     assert [row.outputs for row in rows] == [{"y": [2.0 * n]} for n in range(20)]
-    assert (rows[3].input_text, rows[3].summary) == ("x: 3\nname: row 3", "y: [6.0]")
+    assert (rows[3].input_text, rows[3].summary) == ("x: 3\nname: row 3", "y: 6.0")
     assert rows[3].doubts is None
     assert rows[3].answered_at is not None
 
@@ -224,13 +226,13 @@ def test_only_what_the_model_reads_is_sent_in_its_own_order():
     ("reads", "said"),
     [
         (ColumnFacts("y", "float"), "no column “y”"),
-        (ColumnFacts("name", "float"), "reads float from “name”; the table holds string"),
+        (ColumnFacts("name", "float"), "reads a number from “name”; the table holds a text"),
         (ColumnFacts("x", "string"), "reads string from “x”; the table holds int64"),
     ],
 )
 def test_a_table_that_the_model_cannot_read_is_refused(reads: ColumnFacts, said: str):
     with pytest.raises(InvalidInput, match=said):
-        columns_to_send(COLUMNS, (reads,))
+        types_to_send(COLUMNS, (reads,), {"name": ["", None, "Oslo"]}, words="CSV")
 
 
 def test_the_notebook_of_such_a_run_reads_and_sends_its_columns(rig: Rig, platform: Doubler):
@@ -383,3 +385,45 @@ def test_requests_grow_back_when_all_goes_well():
     for _request in range(200):
         size.went_well(size.now)
     assert size.now == 32
+
+
+CELLS = st.one_of(
+    st.floats(allow_nan=False).map(repr),
+    st.integers().map(str),
+    st.lists(st.integers(-9, 9) | st.floats(-1, 1)).map(json.dumps),
+    st.sampled_from(["", " ", "true", "FALSE", "0", "1", "nan", "inf", "1_0", "007", "1e400", "x"]),
+)
+KINDS = st.sampled_from(["float", "double", "int64", "bool", "number", "list<item: double>"])
+
+
+@settings(deadline=None)
+@given(st.lists(CELLS, min_size=1, max_size=8), KINDS)
+def test_the_notebook_sends_what_a_run_sends(cells: list[str], kind: str):
+    shown: list[Any] = []
+
+    def infer(frame: pd.DataFrame, **_rest: float) -> pd.DataFrame:
+        shown.append(frame["x"].iloc[0])
+        return pd.DataFrame([{}])
+
+    space: dict[str, Any] = {
+        "table": {"x": cells},
+        "INPUT_COLUMNS": ["x"],
+        "READS": _reads(
+            SimpleNamespace(input_columns=("x",), reads={"x": kind}),  # type: ignore[arg-type]
+            draft(columns=(ColumnFacts("x", "string"),)),
+        ),
+        "TIMEOUT_S": 1.0,
+        "pipeline": SimpleNamespace(infer=infer),
+    }
+    for code in (_COLUMN_INPUTS, _OUTPUTS):
+        exec(compile(code, "cell", "exec"), space)  # noqa: S102 - our own notebook
+    rows = [columns_row(at, {"x": cell}, {"x": kind}) for at, cell in enumerate(cells)]
+    assert repr(shown) == repr([row.flags["x"] for row in rows if not row.unfit])
+
+
+def test_long_lists_are_shown_as_the_texts_they_are():
+    reads = {"x": "double", "picture": "list<item: double>", "name": ""}
+    picture = json.dumps([0.5] * 5_000)
+    row = {"x": "2", "picture": picture, "name": "7"}
+    assert shown_inputs(row, reads) == {"x": 2.0, "picture": picture, "name": "7"}
+    assert shown_inputs({**row, "picture": "[1]"}, reads)["picture"] == [1]

@@ -56,7 +56,11 @@ def records(store):
 def test_a_deploy_is_read_back_with_its_settings(records):
     records.insert(DEPLOY)
     last = records.last(7, who_id="ann")
-    assert (last.settings, last.at, last.version) == (SETTINGS, NOW, "v-1")
+    assert last.settings is not None
+    (token,) = last.settings.environment
+    assert (token.name, token.value.reveal(), token.kept_from) == ("HF_TOKEN", PLANTED, "v-1")
+    assert replace(last.settings, environment=()) == replace(SETTINGS, environment=())
+    assert (last.at, last.version) == (NOW, "v-1")
     assert records.last(7, who_id="bob") is None
     assert records.last(8, who_id="ann") is None
 

@@ -96,6 +96,15 @@ def test_a_use_that_lies_far_ahead_is_of_a_clock_that_was_put_right(guards, uses
     assert claim(guards)
 
 
+def test_what_holds_for_hours_is_of_a_clock_that_was_put_back(guards, uses):
+    earlier = NOW - 180 * MINUTE
+    assert uses.begin("a", 7, now=NOW, until=SOON)
+    assert claim(guards, now=earlier)
+    assert claim(guards, owner=OTHER, now=NOW)
+    assert uses.begin("b", 7, now=earlier, until=earlier + MINUTE)
+    assert guards.set_minutes(7, 5, now=earlier)
+
+
 def test_an_older_use_never_replaces_a_newer_one(guards, uses):
     uses.end("a", 7, used_at=NOW + MINUTE)
     uses.end("b", 7, used_at=NOW)
