@@ -175,9 +175,9 @@ def _last_run_card(run: Run | None, on_ask: Ask) -> None:
     if run is None:
         st.markdown(":small[No run yet. A run sends a table through a pipeline, row by row.]")
         return
-    failed = f"{run.rows_failed} of {run.rows_total} failed" if run.rows_failed else ""
+    failed = f"{run.rows_failed:,} of {run.rows_total:,} failed" if run.rows_failed else ""
     st.markdown(f"**{md(run.connection_name)}** {run_badge(run.state, failed)}")
-    rows = f"{run.rows_done} of {count(run.rows_total, 'row')} done"
+    rows = f"{run.rows_done:,} of {count(run.rows_total, 'row')} done"
     if run.started_at and run.finished_at:
         rows += f", {duration((run.finished_at - run.started_at).total_seconds())}"
     st.markdown(f":small[:gray[{rows}]]")
@@ -235,5 +235,5 @@ def recent_runs(runs: Sequence[Run], *, me: str, zone: tzinfo) -> None:
 def _result(run: Run) -> str:
     glyph = RUN_LOOKS[run.state].glyph
     if run.rows_failed:
-        return f"▲ {run.rows_failed} failed"
+        return f"▲ {run.rows_failed:,} failed"
     return f"{glyph} {run.state.value}"

@@ -164,7 +164,8 @@ def _texts(row: RunRow) -> dict[str, Any]:  # Any: a JSON object
     Returns
     -------
     dict
-        `input`: pairs of a piece and the number of its sentence, or None between sentences.
+        `input`: pairs of a piece and the number of its sentence, or None where no sentence of the
+        summary rests on it.
         `summary`: per piece its `runs` (pairs of a text and what is to be doubted in it, or None),
         and for a sentence the input sentences it rests on (`sources`) and that in `words`.
         `doubts`: one sentence about what is not in the input, or an empty text.
@@ -181,10 +182,17 @@ def _texts(row: RunRow) -> dict[str, Any]:  # Any: a JSON object
         pieces.append(piece)
         at += len(text)
     return {
-        "input": parts(row.input_text, found.input_sentences),
+        "input": _input_pieces(row.input_text, found),
         "summary": pieces,
         "doubts": _doubts(row.summary, found),
     }
+
+
+def _input_pieces(text: str, found: Evidence) -> list[tuple[str, int | None]]:
+    """Cut the input at the sentences that are marked at times; of a long one they are few."""
+    sources = sorted({number for one in found.groundings for number in one.sources})
+    pieces = parts(text, [found.input_sentences[number] for number in sources])
+    return [(piece, None if place is None else sources[place]) for piece, place in pieces]
 
 
 def _runs(text: str, at: int, found: Evidence) -> list[tuple[str, str | None]]:

@@ -25,7 +25,7 @@ def first_room(ids: Sequence[int], pipelines: Sequence[Pipeline]) -> tuple[int, 
     # The first visit opens the room where something can be run.
     busy = next((one.workspace_id for one in pipelines if one.workspace_id in ids), ids[0])
     wanted = st.query_params.get("workspace", "")
-    first = int(wanted) if wanted.isdigit() and int(wanted) in ids else busy
+    first = next((one for one in ids if str(one) == wanted), busy)
     return first, f"summarize_room_{first}"
 
 

@@ -202,6 +202,8 @@ CLAIMS = (
 def test_a_summary_says_what_each_sentence_rests_on_and_what_is_not_in_the_input():
     texts = data_of([done(0, INVOICE, CLAIMS)])["texts"]["0"]
     assert "".join(piece for piece, _ in texts["input"]) == INVOICE
+    # What is never marked stays in one piece: of a book's sentences few are.
+    assert [number for _, number in texts["input"]] == [0, None, 2, None]
     assert "".join(run for piece in texts["summary"] for run, _ in piece["runs"]) == CLAIMS
     claims = [piece for piece in texts["summary"] if "sources" in piece]
     assert [(claim["sources"], claim["words"]) for claim in claims] == [
