@@ -96,8 +96,9 @@ def test_deploy_with_changed_settings(page: Page, dashboard):
     # Offered again, and told against what runs.
     screens.button(re.compile("Deploy again")).click()
     screens.dialog().get_by_text("As last time").click()
-    # Whether the values are the same is told to nobody: whoever may type one could find it so.
-    expect(screens.dialog().get_by_text("environment: HF_TOKEN set anew")).to_be_visible()
+    # The value is the one that is kept. One that is typed is called set anew, also if it is the
+    # same: whoever may type could find it out so.
+    expect(screens.dialog().get_by_text("It runs with exactly this already")).to_be_visible()
     assert PLANTED not in page.content()
     fill(screens, "replicas", "1")
     expect(screens.dialog().get_by_text("1 replica instead of 2")).to_be_visible()
