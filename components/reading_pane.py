@@ -98,9 +98,8 @@ def _taken(key: str) -> object:
     """Return what the browser sent with this run, before the pane is drawn with it.
 
     Streamlit shows a component's state, when it is a mapping, as an object that cannot be pickled,
-    and our settings demand that all of the session can be at the end of the script. So a mapping
-    stands there only while it is read: it shows this run's triggers. Nothing is lost, as the pane
-    keeps no state there.
+    and a session keeps plain data. So a mapping stands there only while it is read: it shows this
+    run's triggers. Nothing is lost, as the pane keeps no state there.
     """
     st.session_state[key] = {}
     sent = dict(st.session_state[key])
