@@ -24,7 +24,7 @@ from dashboard.masking import Secret
 from dashboard.runtime import LOCAL_KEY, Runtime
 from dashboard.services.story import CREATED_MARK, TIMING_MARK
 from dashboard.settings import PROJECT_ROOT, Settings
-from dashboard.store.run_records import Claim, RunRecords
+from dashboard.store.run_records import RunRecords
 from tests.app import stories
 from tests.support import sandbox as sandboxes
 from tests.support.sandbox import RunningSandbox
@@ -111,11 +111,12 @@ class Platform:
             rows_done=0,
         )
         start, end = stories.NOW, stories.NOW + timedelta(seconds=11)
-        claim = Claim("test", end)
         records = RunRecords(self.current._store)
-        records.insert(run, claim)
+        records.insert(run, stories.CLAIM)
         assert records.running(run.run_id, "test", at=start)
-        assert not records.journal({run.run_id: stories.results(texts, failed=failed)}, claim)
+        assert not records.journal(
+            {run.run_id: stories.results(texts, failed=failed)}, stories.CLAIM
+        )
         assert records.finished(run.run_id, "test", state=RunState.DONE, message="", at=end)
         return run.run_id
 

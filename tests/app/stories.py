@@ -36,9 +36,11 @@ from dashboard.domain.run import RowState, Run, RunState
 from dashboard.domain.story import StoryFacts, steps
 from dashboard.domain.table import ColumnFacts, Passport
 from dashboard.errors import DashboardError
-from dashboard.store.run_records import RowResult
+from dashboard.store.run_records import Claim, RowResult
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
+#: Holds while a run is written: what nobody carries is taken up by the dashboard that runs here.
+CLAIM = Claim("test", datetime(2100, 1, 1, tzinfo=UTC))
 IMG = "<img src=x onerror=alert(1)>"
 
 

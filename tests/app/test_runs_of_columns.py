@@ -18,7 +18,7 @@ from dashboard.domain.run_comparison import RowChange, has_same_input
 from dashboard.domain.word_diff import Piece, PieceKind
 from dashboard.services import comparing
 from dashboard.services.row_files import RowForm
-from dashboard.store.run_records import Claim, RowResult, RunRecords
+from dashboard.store.run_records import RowResult, RunRecords
 from dashboard.views import deploying
 from tests.app import stories
 from tests.app.conftest import Platform, settle, shown, words
@@ -63,11 +63,10 @@ def keep_run(platform: Platform, *, factor: float = 100.0) -> str:
         for index in range(2)
     ]
     results.append(RowResult(2, RowState.FAILED, error="rooms is too large"))
-    claim = Claim("test", stories.NOW + timedelta(seconds=11))
     records = RunRecords(platform.current._store)
-    records.insert(run, claim)
+    records.insert(run, stories.CLAIM)
     assert records.running(run.run_id, "test", at=stories.NOW)
-    assert not records.journal({run.run_id: results}, claim)
+    assert not records.journal({run.run_id: results}, stories.CLAIM)
     records.finished(run.run_id, "test", state=RunState.DONE, message="", at=stories.NOW)
     return run.run_id
 
