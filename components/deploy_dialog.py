@@ -11,13 +11,7 @@ from typing import Final
 import streamlit as st
 
 from components import outage, presenting
-from components.deploy_fields import (
-    FIELD_NAMES,
-    Fields,
-    KeyOf,
-    more_fields,
-    size_fields,
-)
+from components.deploy_fields import FIELD_NAMES, Fields, KeyOf, more_fields, size_fields
 from components.deploy_sizes import fields_of, size_field
 from components.idle_guard import told_minutes
 from components.text import count, md, memory, plain

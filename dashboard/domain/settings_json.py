@@ -150,6 +150,19 @@ def without_values(config: Any) -> Any:  # noqa: ANN401 - any JSON value
     }
 
 
+def variable_values(config: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
+    """Yield the values of all variables in a stored configuration: what no text may show."""
+    if isinstance(config, list):
+        for one in config:
+            yield from variable_values(one)
+    elif isinstance(config, Mapping):
+        for key, one in config.items():
+            if key == "env" and isinstance(one, list):
+                yield from (entry.get("value") for entry in one if isinstance(entry, Mapping))
+            else:
+                yield from variable_values(one)
+
+
 def variable_names(told: object) -> list[str]:
     """Return the names of a stored environment, in its order."""
     entries = told if isinstance(told, list) else []

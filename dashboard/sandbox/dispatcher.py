@@ -64,9 +64,10 @@ class Dispatcher:
         """
         while self._idle:
             replica = self._idle.popleft()
-            if _is_usable(replica):
+            if replica.is_usable:
                 self._busy.add(replica)
                 return replica
+            replica.kill()  # it may live on without its pipes: another one takes its place
         if self.queue_depth >= self._queue_limit:
             raise EngineError(429, f"the engine's queue is full ({self._queue_limit} requests)")
         future: asyncio.Future[Replica] = asyncio.get_running_loop().create_future()
@@ -88,8 +89,12 @@ class Dispatcher:
         self._busy.discard(replica)
         self._on_release.set()
         self._on_release = asyncio.Event()
-        if replica in self._members and _is_usable(replica):
+        if replica not in self._members:
+            return
+        if replica.is_usable:
             self._hand_out(replica)
+        else:
+            replica.kill()  # as above
 
     def refuse_waiting(self, status: int, error: str) -> None:
         """Answer every waiting request with an `EngineError`."""
@@ -112,11 +117,3 @@ class Dispatcher:
                 future.set_result(replica)
                 return
         self._idle.append(replica)
-
-
-def _is_usable(replica: Replica) -> bool:
-    """Say whether a replica may be asked; one that lives on without its pipes makes room."""
-    if not replica.is_usable:
-        replica.kill()
-        return False
-    return True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from dashboard.domain.identity import Identity
 from dashboard.domain.log_times import moment_of
 from dashboard.domain.pipeline import Pipeline
+from dashboard.domain.settings_json import variable_values
 from dashboard.masking import REDACTOR
 from dashboard.services.catalog import GatewayOf
 from dashboard.services.reads import Query
@@ -38,20 +37,7 @@ def pod_log(
         # A model may write what it was given. Who gave it may have been another program, or this
         # one before a restart: the values have to be known before they can be left out.
         if deployment is not None:
-            REDACTOR.register(list(_values(deployment.engine_config)))
+            REDACTOR.register(list(variable_values(deployment.engine_config)))
         return platform.pod_log(who, pipeline, pod_name)
 
     return Query((who.key, "pod_log", pipeline.pipeline_id, pod_name), load, _POD_LOG_FRESH_S)
-
-
-def _values(config: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON value
-    """Yield the values of all variables in a stored configuration."""
-    if isinstance(config, list):
-        for one in config:
-            yield from _values(one)
-    elif isinstance(config, Mapping):
-        for key, one in config.items():
-            if key == "env" and isinstance(one, list):
-                yield from (entry.get("value") for entry in one if isinstance(entry, Mapping))
-            else:
-                yield from _values(one)

@@ -16,6 +16,7 @@ from dashboard.domain.connection import Connection
 from dashboard.domain.pipeline import Pipeline, PipelineState
 from dashboard.domain.preflight import PreflightView, Subject, Way
 from dashboard.domain.workspace import Workspace, labels
+from dashboard.views.run_fields import first_room
 
 _POLL_S = 0.25
 _COMING = (PipelineState.STARTING, PipelineState.RUNNING, PipelineState.DEGRADED)
@@ -168,10 +169,7 @@ def _go(page: str) -> None:
 def _room(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> Workspace:
     names = labels(rooms)
     ids = list(names)
-    # The first visit opens the room where something can be run.
-    busy = next((one.workspace_id for one in pipelines if one.workspace_id in names), ids[0])
-    wanted = st.query_params.get("workspace", "")
-    first = next((one for one in ids if str(one) == wanted), busy)
+    first = first_room(ids, pipelines)
     key = f"preflight_room_{first}"
     room_id = st.selectbox(
         "Workspace",

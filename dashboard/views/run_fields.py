@@ -20,21 +20,25 @@ PIPELINE_KEY: Final = "summarize_pipeline"
 READY: Final = (PipelineState.RUNNING, PipelineState.DEGRADED)
 
 
-def first_room(ids: Sequence[int], pipelines: Sequence[Pipeline]) -> tuple[int, str]:
-    """Return the workspace that the field begins with, and its key."""
+def first_room(ids: Sequence[int], pipelines: Sequence[Pipeline]) -> int:
+    """Return the workspace that a field of them begins with: the address's, if it names one."""
     # The first visit opens the room where something can be run.
     busy = next((one.workspace_id for one in pipelines if one.workspace_id in ids), ids[0])
     wanted = st.query_params.get("workspace", "")
-    first = next((one for one in ids if str(one) == wanted), busy)
-    return first, f"summarize_room_{first}"
+    return next((one for one in ids if str(one) == wanted), busy)
+
+
+def room_key(first: int) -> str:
+    """Return the key of the field that begins with this workspace."""
+    return f"summarize_room_{first}"
 
 
 def room_stands(rooms: Sequence[Workspace] | None, pipelines: Sequence[Pipeline]) -> int | None:
     """Return the workspace that is chosen, before its field is drawn; None without any."""
     if not rooms:
         return None
-    first, key = first_room([one.workspace_id for one in rooms], pipelines)
-    chosen: int = st.session_state.get(key, first)
+    first = first_room([one.workspace_id for one in rooms], pipelines)
+    chosen: int = st.session_state.get(room_key(first), first)
     return chosen
 
 

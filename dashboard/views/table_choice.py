@@ -34,6 +34,7 @@ from dashboard.views.run_fields import (
     first_room,
     first_version,
     ready_first,
+    room_key,
     room_stands,
     sent_columns,
 )
@@ -236,7 +237,8 @@ def _room_field(rooms: Sequence[Workspace], pipelines: Sequence[Pipeline]) -> tu
     """Draw the choice of a workspace; return it, and the field's key."""
     names = labels(rooms)
     ids = list(names)
-    first, key = first_room(ids, pipelines)
+    first = first_room(ids, pipelines)
+    key = room_key(first)
     room_id = st.selectbox(
         "Workspace",
         ids,
