@@ -63,7 +63,9 @@ def draw(run_id: str) -> None:
 def _header(run: Run) -> None:
     now = datetime.now(UTC)
     when = told_when(run.created_at, now=now, zone=session.zone())
-    rows = f"{run.rows_done:,} of {count(run.rows_total, 'row')} done"
+    rows = count(run.rows_total, "row")
+    if run.state.is_over:  # before that the bar below counts, and this line stands still
+        rows = f"{run.rows_done:,} of {rows} done"
     took = ""
     if run.started_at and run.finished_at:
         took = f" in {duration((run.finished_at - run.started_at).total_seconds())}"

@@ -63,6 +63,8 @@ def test_a_run_outlives_a_reload_is_cancelled_and_its_failed_rows_are_retried(
     page.reload()
     expect(bar).to_be_visible()
     expect(bar.get_by_text(re.compile(r"\b[1-9]\d* of 30|[1-9]\d* done")).first).to_be_visible()
+    # What stands above it does not count along, so it names no number of rows done.
+    expect(page.get_by_text(f"{ROWS} rows. ")).to_be_visible()
     screens.button("Cancel").click()
     kept = screens.message(re.compile(r"Cancelled. \d+ of 30 rows are kept."))
     expect(kept).to_be_visible()
